@@ -1,0 +1,73 @@
+"""Running packs through the model: stems are kept as long as a later pack needs them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from evalharness.engine.trie import Pack
+from evalharness.transformer.cache import KeysValues, StemCache
+from evalharness.transformer.model import Transformer
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedPack:
+    """hidden (T, W) of the pack's tokens; `keys_values` of the stems in order, then of the pack."""
+
+    hidden: Tensor
+    keys_values: tuple[KeysValues, ...]
+
+
+class PackRunner:
+    """Computes the packs of a plan; each must be asked for in the plan's order."""
+
+    def __init__(self, model: Transformer, packs: Sequence[Pack]) -> None:
+        self._model = model
+        self._packs = packs
+        self._kept: dict[int, KeysValues] = {}
+        self._last_use = {stem: index for index, pack in enumerate(packs) for stem in pack.stems}
+
+    @torch.inference_mode()
+    def run(self, index: int) -> ComputedPack:
+        """Compute pack `index`, keep it if it is a stem, drop the stems that it was the last to use."""
+        pack = self._packs[index]
+        device = self._model.embedding.weight.device
+        stems = [self._kept[stem] for stem in pack.stems]
+        cache = StemCache(stems)
+        own = torch.from_numpy(pack.mask()).to(device)
+        seen = torch.ones(len(pack.tokens), cache.length, dtype=torch.bool, device=device)
+        hidden = self._model(
+            torch.tensor([pack.tokens], device=device),
+            torch.tensor([pack.positions], device=device),
+            torch.cat((seen, own), dim=1)[None, None],
+            cache,
+        )[0]
+        if pack.kept:
+            self._kept[index] = cache.added
+        for stem in pack.stems:
+            if self._last_use[stem] == index:
+                del self._kept[stem]
+        return ComputedPack(hidden, (*stems, cache.added))
+
+
+class Shares:
+    """Divides the tokens and seconds of packs among the queries that end in them.
+
+    A stem in which no query ends is paid for by the next pack.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = 0
+        self._seconds = 0.0
+
+    def divide(self, pack: Pack, seconds: float) -> list[tuple[int, float]]:
+        """(tokens, seconds) for each end of the pack; all shares add up to what was computed."""
+        self._tokens += len(pack.tokens)
+        self._seconds += seconds
+        if not pack.ends:
+            return []
+        each, left = divmod(self._tokens, len(pack.ends))
+        share = self._seconds / len(pack.ends)
+        self._tokens, self._seconds = 0, 0.0
+        return [(each + (place < left), share) for place in range(len(pack.ends))]

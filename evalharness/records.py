@@ -1,0 +1,288 @@
+"""The vocabulary of evalharness: everything that crosses a module boundary.
+
+A task turns the rows of a data set into samples; a sample asks a model requests; a backend answers
+them with responses; a metric measures the responses of each sample and aggregates the measurements.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalharness.errors import DataError, did_you_mean
+
+# --- What a model is asked -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Prompt = str | tuple[Message, ...]
+"""Plain text, or chat turns that the backend renders with the model's own chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihood:
+    """How likely is `continuation` after `prompt`? An empty prompt stands for the start of a text."""
+
+    prompt: Prompt
+    continuation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Continue `prompt` greedily until a stop string, the end of text, or `max_tokens` tokens."""
+
+    prompt: Prompt
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+
+
+Request = LogLikelihood | Generation
+
+# --- What a model answers ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an answer cost when it was computed.
+
+    `prompt_tokens` were given, `computed_tokens` of them were not shared with another request of
+    the same run, `generated_tokens` were decoded; `seconds` is this request's share of the batches
+    it was in.
+    """
+
+    seconds: float = 0.0
+    prompt_tokens: int = 0
+    computed_tokens: int = 0
+    generated_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihoodResponse:
+    """`log_probability` is the natural logarithm, summed over the continuation's `tokens`.
+
+    `greedy` says that each of these tokens was the likeliest one; `truncated` that the prompt was
+    longer than the model's context and lost its beginning.
+    """
+
+    log_probability: float
+    tokens: int
+    greedy: bool
+    truncated: bool = False
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResponse:
+    """`text` is cut before the first stop string; `finish` says why it ended."""
+
+    text: str
+    finish: Literal["stop", "end", "length"]
+    truncated: bool = False
+    cost: Cost = Cost()
+
+
+Response = LogLikelihoodResponse | GenerationResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that could not be answered, and why."""
+
+    error: str
+
+
+Outcome = Response | Failure
+
+# --- What is asked about -------------------------------------------------------------------------
+
+
+class Row(Mapping[str, Any]):
+    """One row of a data set, which knows where it stands (`location`: file and row number).
+
+    Reading a field that is not there raises DataError with file, row and the nearest field.
+    """
+
+    __slots__ = ("_fields", "location")
+
+    def __init__(self, fields: Mapping[str, Any], location: str) -> None:
+        self._fields = fields
+        self.location = location
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise DataError(
+                f"{self.location}: no field {name!r}; the row has "
+                f"{', '.join(map(repr, self._fields)) or 'no fields'}."
+                f"{did_you_mean(name, self._fields)}"
+            )
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a task.
+
+    id          unique in its task and stable between runs
+    requests    what the model is asked; metrics find the responses in the same order
+    target      the right answer as text: what reports show and few-shot examples give
+    references  every accepted answer, for generation
+    choices     the options, for multiple choice; `gold` are the indexes of the right ones
+    source      the text that the answer is made from (sentence, article, passage)
+    group       samples with the same group are not independent (same passage, same target term)
+    slices      named parts of the task that the sample belongs to, such as {"domain": "gender"}
+    """
+
+    id: str
+    requests: tuple[Request, ...]
+    target: str = ""
+    references: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    gold: tuple[int, ...] = ()
+    source: str = ""
+    group: str | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One request of one sample of one task, as it is handed to a backend.
+
+    Models look at the request only; baselines and replayed outputs also at where it comes from.
+    """
+
+    task: str
+    sample: Sample
+    index: int
+
+    @property
+    def request(self) -> Request:
+        return self.sample.requests[self.index]
+
+
+# --- How answers are measured --------------------------------------------------------------------
+
+Statistics = NDArray[np.float64]
+Weights = NDArray[np.float64]
+Groups = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A score, as two pure functions.
+
+    measure(sample, responses) -> d floats, the sufficient statistics of one sample
+    aggregate(statistics (n, d), weights (b, n), groups (n,)) -> (b,) values; weights of ones give
+        the score, bootstrap weights give its bootstrap distribution
+    bounds: the smallest and the largest value possible
+    ideal: the best value where neither more nor less is better (a bias score); else None
+    signature: what exactly was computed, in the words of the tool that defines it
+    """
+
+    name: str
+    measure: Callable[[Sample, Sequence[Response]], tuple[float, ...]]
+    aggregate: Callable[[Statistics, Weights, Groups], Values]
+    bounds: tuple[float, float] = (0.0, 1.0)
+    higher_is_better: bool = True
+    ideal: float | None = None
+    signature: str = ""
+
+
+# --- Where samples come from ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DataIdentity:
+    """Which data was used: `name` for people, `revision` a commit or the sha256 of the bytes."""
+
+    name: str
+    revision: str
+
+
+class Source(Protocol):
+    """Where the rows of a data set come from (see sources.py).
+
+    Both methods may fetch the data first. They raise DataError with file, row and field.
+    """
+
+    def rows(self) -> Iterator[Row]: ...
+
+    def identity(self) -> DataIdentity: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A benchmark: data, how a row becomes a sample, and the metrics, the primary one first.
+
+    version  is raised by every change that can change a score
+    shots    the rows that few-shot examples are drawn from; never rows that `data` has
+    caveat   what makes the data differ from the benchmark's official test set, if anything
+    """
+
+    name: str
+    family: Literal["translation", "question_answering", "summarization", "bias"]
+    version: int
+    data: Source
+    sample: Callable[[Row], Sample]
+    metrics: tuple[Metric, ...]
+    shots: Source | None = None
+    languages: tuple[str, ...] = ("en",)
+    licence: str = ""
+    description: str = ""
+    caveat: str = ""
+    content_warning: str = ""
+
+
+# --- Who answers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is known of a model before it is loaded.
+
+    fingerprint  sha256 over everything that can change an answer
+    reusable     its answers depend on the request alone and cost something: they are kept in the
+                 store. Baselines look at the whole sample and are asked again instead.
+    """
+
+    spec: str
+    name: str
+    fingerprint: str
+    architecture: str
+    parameters: int
+    dtype: str
+    device: str
+    max_length: int
+    reusable: bool = True
+
+
+class Backend(Protocol):
+    """Answers requests, in whatever order is fastest, and loads the model when first asked."""
+
+    @property
+    def model(self) -> Model: ...
+
+    @property
+    def load_seconds(self) -> float: ...
+
+    @property
+    def peak_memory_bytes(self) -> int: ...
+
+    def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
+        """Yield (index into `instances`, outcome) for every instance, each exactly once."""
+        ...

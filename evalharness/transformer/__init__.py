@@ -1,0 +1,1 @@
+"""The built-in transformer: configuration, model, weights, tokenizer. It knows nothing of tasks."""

@@ -1,0 +1,128 @@
+"""Scores and texts are those of one plain forward pass per request, however they were packed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import LlamaForCausalLM
+
+from evalharness.engine.generation import Job, generate
+from evalharness.engine.scoring import score
+from evalharness.engine.trie import Limits, Query
+from evalharness.transformer.config import read_config
+from evalharness.transformer.model import Transformer
+from evalharness.transformer.tokenizer import Tokenizer
+from evalharness.transformer.weights import load_transformer
+from tests.models import make_llama
+
+CPU = torch.device("cpu")
+
+
+class Checkpoint:
+    """One checkpoint, as transformers and as the built-in transformer see it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.theirs: LlamaForCausalLM = make_llama(folder)
+        self.ours: Transformer = load_transformer(
+            folder, read_config(folder), torch.float32, CPU
+        )
+        self.tokenizer = Tokenizer(folder)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return Checkpoint(tmp_path_factory.mktemp("llama"))
+
+
+def plain_score(model: LlamaForCausalLM, query: Query) -> float:
+    with torch.inference_mode():
+        logits = model(torch.tensor([query.tokens])).logits[0]
+    rows = logits[len(query.tokens) - len(query.targets) :].log_softmax(-1)
+    return sum(float(row[token]) for row, token in zip(rows, query.targets, strict=True))
+
+
+PREFIXED = st.tuples(
+    st.sampled_from([(), (5, 6, 7), tuple(range(2, 30))]),
+    st.lists(st.integers(0, 300), min_size=1, max_size=8).map(tuple),
+    st.integers(1, 5),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(PREFIXED, min_size=1, max_size=12),
+    st.builds(Limits, pack_size=st.integers(1, 64), minimum_stem=st.integers(1, 40)),
+)
+def test_scores_equal_one_forward_pass_per_request(
+    checkpoint: Checkpoint, parts: list[tuple[tuple[int, ...], tuple[int, ...], int]], limits: Limits
+) -> None:
+    queries = []
+    for prefix, own, targets in parts:
+        tokens = prefix + own
+        queries.append(Query(tokens, tuple((token * 7) % 300 for token in tokens[-targets:])))
+    found = {result.query: result for result in score(checkpoint.ours, queries, limits)}
+    assert sorted(found) == list(range(len(queries)))
+    for index, query in enumerate(queries):
+        expected = plain_score(checkpoint.theirs, query)
+        assert found[index].log_probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_tokens_and_seconds_are_shared_out_without_rest(checkpoint: Checkpoint) -> None:
+    queries = [Query((*range(2, 60), number), (9,)) for number in range(70, 100)]
+    found = list(score(checkpoint.ours, queries, Limits(pack_size=16, minimum_stem=8)))
+    assert sum(result.computed_tokens for result in found) == 58 + 30
+    assert all(result.seconds > 0 for result in found)
+
+
+def test_greedy_says_whether_the_continuation_is_the_likeliest(checkpoint: Checkpoint) -> None:
+    prompt = (3, 14, 15)
+    with torch.inference_mode():
+        logits = checkpoint.theirs(torch.tensor([prompt])).logits[0, -1]
+    best, worst = int(logits.argmax()), int(logits.argmin())
+    found = {result.query: result.greedy for result in score(
+        checkpoint.ours, [Query(prompt, (best,)), Query(prompt, (worst,))]
+    )}
+    assert found == {0: True, 1: False}
+
+
+def texts(
+    checkpoint: Checkpoint, jobs: Sequence[Job], *, slots: int, pack_size: int
+) -> dict[int, tuple[str, str]]:
+    continuations = generate(
+        checkpoint.ours,
+        jobs,
+        decode=checkpoint.tokenizer.decode,
+        end_tokens=checkpoint.tokenizer.end_tokens,
+        slots=slots,
+        pack_size=pack_size,
+    )
+    return {found.job: (found.text, found.finish) for found in continuations}
+
+
+@pytest.mark.parametrize(("slots", "pack_size"), [(1, 512), (3, 16), (32, 512), (4, 1)])
+def test_greedy_text_equals_transformers_generate(
+    checkpoint: Checkpoint, slots: int, pack_size: int
+) -> None:
+    prompts = ["The quick", "The quick brown fox", "Question: what is", "日本", "1, 22", "The quick"]
+    tokens = checkpoint.tokenizer.encode(prompts)
+    jobs = [Job(tuple(prompt), 5 + 9 * place, ()) for place, prompt in enumerate(tokens)]
+    found = texts(checkpoint, jobs, slots=slots, pack_size=pack_size)
+    for place, job in enumerate(jobs):
+        output = checkpoint.theirs.generate(
+            torch.tensor([job.tokens]), max_new_tokens=job.max_tokens, do_sample=False
+        )[0, len(job.tokens) :].tolist()
+        assert found[place][0] == checkpoint.tokenizer.decode(output)
+
+
+def test_text_is_cut_before_the_first_stop_string(checkpoint: Checkpoint) -> None:
+    prompt = tuple(checkpoint.tokenizer.encode(["The quick"])[0])
+    whole = texts(checkpoint, [Job(prompt, 40, ())], slots=1, pack_size=512)[0][0]
+    mark = whole[7:9]
+    expected = whole[: whole.index(mark)]
+    jobs = [Job(prompt, 40, (mark, "never to be seen")), Job(prompt, 40, ())]
+    found = texts(checkpoint, jobs, slots=2, pack_size=512)
+    assert found[0] == (expected, "stop")
+    assert found[1] == (whole, "length")
