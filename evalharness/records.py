@@ -30,7 +30,7 @@ Prompt = str | tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihood:
-    """How likely is `continuation` after `prompt`? An empty prompt stands for the start of a text."""
+    """How likely is `continuation` after `prompt`? An empty prompt is the start of a text."""
 
     prompt: Prompt
     continuation: str
@@ -282,6 +282,10 @@ class Backend(Protocol):
 
     @property
     def peak_memory_bytes(self) -> int: ...
+
+    def unsupported(self, instance: Instance) -> str | None:
+        """Why this kind of request cannot be answered by this kind of model, or None."""
+        ...
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Yield (index into `instances`, outcome) for every instance, each exactly once."""

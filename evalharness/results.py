@@ -7,16 +7,16 @@ whole file or none. What is read is validated; a damaged file is a DataError tha
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from evalharness.errors import DataError
-
-SCHEMA = 1
+from evalharness.errors import DataError, did_you_mean
 
 
 class _Record(BaseModel):
@@ -130,7 +130,10 @@ class RunConfiguration(_Record):
 
 
 class RunRecord(_Record):
-    """run.json: what was asked, of which model, in which environment."""
+    """run.json: what was asked, of which model, in which environment.
+
+    `skipped` are the tasks that the model cannot answer, with the reason.
+    """
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = 1
     run_id: str
@@ -139,8 +142,149 @@ class RunRecord(_Record):
     model: ModelResult
     environment: dict[str, str]
     tasks: dict[str, TaskRecord]
+    skipped: dict[str, str] = {}
     status: Literal["running", "complete"]
     started: datetime
     finished: datetime | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRow:
+    """A row of samples/TASK.parquet. `statistics` is None where a request of the sample failed."""
+
+    id: str
+    group: str | None
+    slices: dict[str, str]
+    prompts: list[str]
+    target: str
+    references: list[str]
+    responses: list[str]
+    statistics: dict[str, list[float]] | None
+    truncated: bool
+    unfinished: bool
+    empty: bool
+    failed: bool
+    error: str
+
+
+def write_run(folder: Path, record: RunRecord) -> None:
+    """Write run.json."""
+    write_text(folder / "run.json", record.model_dump_json(indent=1, by_alias=True) + "\n")
+
+
+def write_results(folder: Path, results: Results) -> None:
+    """Write results.json, which says that the run is whole: the last write of a run."""
+    write_text(folder / "results.json", results.model_dump_json(indent=1, by_alias=True) + "\n")
+
+
+def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
+    """Write samples/TASK.parquet; slices and statistics are JSON text, since their keys differ."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, list[Any]] = {field.name: [] for field in fields(SampleRow)}
+    for row in rows:
+        for name, values in columns.items():
+            value = getattr(row, name)
+            values.append(json.dumps(value) if name in {"slices", "statistics"} else value)
+    table = pyarrow.table(columns)
+    with _replacing(folder / "samples" / f"{task}.parquet") as temporary:
+        pyarrow.parquet.write_table(table, temporary)
+
+
+def read_run(folder: Path) -> tuple[RunRecord, Results]:
+    """Read a finished run. Raises DataError when it is unfinished, damaged or not a run folder."""
+    if not (folder / "run.json").exists():
+        raise DataError(f"{folder} is not a run folder: it has no run.json.")
+    record = _read(folder / "run.json", RunRecord)
+    if not (folder / "results.json").exists():
+        raise DataError(
+            f"{folder} is not finished: it has no results.json. Run it again to resume."
+        )
+    return record, _read(folder / "results.json", Results)
+
+
+def is_finished(folder: Path) -> bool:
+    """Has the folder the results of a whole run?"""
+    return (folder / "run.json").exists() and (folder / "results.json").exists()
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(f"{path}: {first_problem(error, model)}") from None
+
+
+def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that a file has wrong: the key, what was expected, what was found."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    hint = ""
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(str(problem["loc"][-1]), model.model_fields)
+    found = (
+        ""
+        if problem["type"] in {"missing", "json_invalid"}
+        else f", found {problem['input']!r:.80}"
+    )
+    return f"{key}: {problem['msg']}{found}.{hint}"
+
+
+def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:
+    """Finished run folders among `paths` and directly below them; `say` is told what is left out.
+
+    Raises DataError when a path is neither, or when no finished run is left.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            raise DataError(f"there is no folder {path}.")
+        runs = (
+            [path]
+            if (path / "run.json").exists()
+            else sorted(below for below in path.iterdir() if (below / "run.json").exists())
+        )
+        if not runs:
+            raise DataError(f"{path} is neither a run folder nor a folder of run folders.")
+        for run in runs:
+            if is_finished(run):
+                found[run] = None
+            else:
+                say(f"left out: {run} is not finished; run it again to resume")
+    if not found:
+        raise DataError("none of the runs is finished.")
+    return list(found)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file or none. Raises DataError when it cannot be written."""
+    try:
+        with _replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error}.") from None
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place once it is written whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """Builders for the usual kinds of sample, so that a task plugin stays short."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from evalharness.records import Generation, LogLikelihood, Sample
+from evalharness.records import Generation, LogLikelihood, Prompt, Sample
 
 
 def multiple_choice(
@@ -87,3 +88,30 @@ def likelihood_comparison(
         group=group,
         slices=slices or {},
     )
+
+
+def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
+    """The same sample with solved examples before each of its prompts, joined by an empty line."""
+    if not shots:
+        return sample
+    examples = "".join(f"{solved(shot)}\n\n" for shot in shots)
+    return replace(
+        sample,
+        requests=tuple(
+            replace(request, prompt=examples + _text(request.prompt)) for request in sample.requests
+        ),
+    )
+
+
+def solved(sample: Sample) -> str:
+    """The prompt of a sample followed by its right answer, as a few-shot example shows it."""
+    request = sample.requests[sample.gold[0] if sample.gold else 0]
+    if isinstance(request, LogLikelihood):
+        return _text(request.prompt) + request.continuation
+    return f"{_text(request.prompt)} {sample.target}"
+
+
+def _text(prompt: Prompt) -> str:
+    if not isinstance(prompt, str):
+        raise ValueError("few-shot examples can be put before plain text only, not before messages")
+    return prompt

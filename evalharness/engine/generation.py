@@ -79,7 +79,9 @@ def generate(
             yield from decoder.finished(decode, end_tokens)
         started = time.perf_counter()
         new = decoder.prefill(pack, runner.run(index))
-        for slot, share in zip(new, shares.divide(pack, time.perf_counter() - started), strict=True):
+        for slot, share in zip(
+            new, shares.divide(pack, time.perf_counter() - started), strict=True
+        ):
             slot.computed_tokens, slot.seconds = share
         yield from decoder.finished(decode, end_tokens)
     while decoder.active:
@@ -90,9 +92,7 @@ def generate(
 class _Decoder:
     """The slots and their cache. Active slots stand first, without a gap."""
 
-    def __init__(
-        self, model: Transformer, jobs: Sequence[Job], slots: int, capacity: int
-    ) -> None:
+    def __init__(self, model: Transformer, jobs: Sequence[Job], slots: int, capacity: int) -> None:
         config = model.config
         self._model = model
         self._jobs = jobs
@@ -159,7 +159,7 @@ class _Decoder:
 
     def _likeliest(self, hidden: Tensor) -> list[int]:
         """(B, W) -> the likeliest next token of each row; of equal ones the first."""
-        return self._model.logits(hidden).argmax(-1).tolist()  # type: ignore[no-any-return]
+        return self._model.logits(hidden).argmax(-1).tolist()
 
 
 def _sequence(stems: Sequence[KeysValues], places: list[int]) -> KeysValues:

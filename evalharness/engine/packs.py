@@ -30,7 +30,7 @@ class PackRunner:
 
     @torch.inference_mode()
     def run(self, index: int) -> ComputedPack:
-        """Compute pack `index`, keep it if it is a stem, drop the stems that it was the last to use."""
+        """Compute pack `index`, keep it if it is a stem, drop stems that no later pack needs."""
         pack = self._packs[index]
         device = self._model.embedding.weight.device
         stems = [self._kept[stem] for stem in pack.stems]

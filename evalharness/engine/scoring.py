@@ -53,9 +53,7 @@ def score(
 
 
 @torch.inference_mode()
-def target_scores(
-    model: Transformer, hidden: Tensor, pack: Pack
-) -> tuple[list[float], list[bool]]:
+def target_scores(model: Transformer, hidden: Tensor, pack: Pack) -> tuple[list[float], list[bool]]:
     """Log-probability of each target of a pack, and whether no other token is likelier.
 
     hidden: (T, W). The output layer runs once for each place, however many targets it has.

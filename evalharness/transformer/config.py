@@ -78,7 +78,7 @@ def _check_architecture(path: Path, values: dict[str, Any]) -> None:
 
 
 def _scaled(rope_parameters: dict[str, Any] | None) -> bool:
-    return bool(rope_parameters) and rope_parameters.get("rope_type", "default") != "default"
+    return rope_parameters is not None and rope_parameters.get("rope_type") not in (None, "default")
 
 
 def _from_values(path: Path, values: dict[str, Any]) -> TransformerConfig:

@@ -107,7 +107,7 @@ class Attention(nn.Module):
 
     def _heads(self, joined: Tensor) -> Tensor:
         """(B, T, heads * D) -> (B, heads, T, D)."""
-        return joined.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        return joined.view(*joined.shape[:2], -1, self.head_width).transpose(1, 2)
 
 
 class FeedForward(nn.Module):

@@ -47,6 +47,10 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
+    @property
+    def has_chat_template(self) -> bool:
+        return self._template is not None
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)

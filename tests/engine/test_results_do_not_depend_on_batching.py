@@ -26,9 +26,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.theirs: LlamaForCausalLM = make_llama(folder)
-        self.ours: Transformer = load_transformer(
-            folder, read_config(folder), torch.float32, CPU
-        )
+        self.ours: Transformer = load_transformer(folder, read_config(folder), torch.float32, CPU)
         self.tokenizer = Tokenizer(folder)
 
 
@@ -57,7 +55,9 @@ PREFIXED = st.tuples(
     st.builds(Limits, pack_size=st.integers(1, 64), minimum_stem=st.integers(1, 40)),
 )
 def test_scores_equal_one_forward_pass_per_request(
-    checkpoint: Checkpoint, parts: list[tuple[tuple[int, ...], tuple[int, ...], int]], limits: Limits
+    checkpoint: Checkpoint,
+    parts: list[tuple[tuple[int, ...], tuple[int, ...], int]],
+    limits: Limits,
 ) -> None:
     queries = []
     for prefix, own, targets in parts:
@@ -82,9 +82,10 @@ def test_greedy_says_whether_the_continuation_is_the_likeliest(checkpoint: Check
     with torch.inference_mode():
         logits = checkpoint.theirs(torch.tensor([prompt])).logits[0, -1]
     best, worst = int(logits.argmax()), int(logits.argmin())
-    found = {result.query: result.greedy for result in score(
-        checkpoint.ours, [Query(prompt, (best,)), Query(prompt, (worst,))]
-    )}
+    found = {
+        result.query: result.greedy
+        for result in score(checkpoint.ours, [Query(prompt, (best,)), Query(prompt, (worst,))])
+    }
     assert found == {0: True, 1: False}
 
 
@@ -106,7 +107,14 @@ def texts(
 def test_greedy_text_equals_transformers_generate(
     checkpoint: Checkpoint, slots: int, pack_size: int
 ) -> None:
-    prompts = ["The quick", "The quick brown fox", "Question: what is", "日本", "1, 22", "The quick"]
+    prompts = [
+        "The quick",
+        "The quick brown fox",
+        "Question: what is",
+        "日本",
+        "1, 22",
+        "The quick",
+    ]
     tokens = checkpoint.tokenizer.encode(prompts)
     jobs = [Job(tuple(prompt), 5 + 9 * place, ()) for place, prompt in enumerate(tokens)]
     found = texts(checkpoint, jobs, slots=slots, pack_size=pack_size)

@@ -76,7 +76,9 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit_the_config_are_named(tmp_path: Path) -> None:
     make_llama(tmp_path)
     config = tmp_path / "config.json"
-    config.write_text(config.read_text().replace('"intermediate_size": 50', '"intermediate_size": 51'))
+    config.write_text(
+        config.read_text().replace('"intermediate_size": 50', '"intermediate_size": 51')
+    )
     with pytest.raises(DataError, match=r"feed_forward\.down\.weight"):
         load(tmp_path)
 

@@ -1,0 +1,163 @@
+"""Baselines: answers without a model, the floor of every table.
+
+random        where likelihoods are compared, a random order; where a text is asked for, the right
+              answer of another sample of the task, drawn at random
+majority      the right answer that is most frequent in the samples it is asked about (it may look:
+              it is the best constant answer). Where no option is right or wrong, every character
+              is equally likely, so that the shorter text wins.
+copy-source   the text that the answer is to be made from, unchanged
+lead-3        its first three sentences
+"""
+
+import hashlib
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from pydantic import BaseModel
+
+from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.errors import UsageError, did_you_mean
+from evalharness.records import (
+    Generation,
+    GenerationResponse,
+    Instance,
+    LogLikelihoodResponse,
+    Model,
+    Outcome,
+    Response,
+)
+
+VERSION = 1
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|(?<=[。！？])|\n+")
+
+Answer = Callable[["_Context", Instance], Response]
+
+
+class BaselineOptions(BaseModel):
+    """`seed` chooses the draws of `random`."""
+
+    seed: int = 0
+
+
+class _Context:
+    """What a baseline knows: all that it was asked, by task, each sample once."""
+
+    def __init__(self, instances: Sequence[Instance], seed: int) -> None:
+        self.seed = seed
+        self.targets: dict[str, list[str]] = defaultdict(list)
+        self.gold: dict[str, Counter[int]] = defaultdict(Counter)
+        for instance in instances:
+            if instance.index == 0:
+                self.targets[instance.task].append(instance.sample.target)
+                self.gold[instance.task].update(instance.sample.gold)
+
+    def generator(self, instance: Instance) -> random.Random:
+        """A generator of its own for every sample, whatever else is asked."""
+        origin = f"{self.seed}\0{instance.task}\0{instance.sample.id}"
+        return random.Random(hashlib.sha256(origin.encode()).digest())
+
+
+def _random(context: _Context, instance: Instance) -> Response:
+    generator = context.generator(instance)
+    if isinstance(instance.request, Generation):
+        others = list(context.targets[instance.task])
+        others.remove(instance.sample.target)
+        return _text(generator.choice(others or [instance.sample.target]))
+    ranks = list(range(len(instance.sample.requests)))
+    generator.shuffle(ranks)
+    return _ranked(ranks[instance.index])
+
+
+def _majority(context: _Context, instance: Instance) -> Response:
+    request = instance.request
+    if isinstance(request, Generation):
+        return _text(Counter(context.targets[instance.task]).most_common(1)[0][0])
+    if not instance.sample.gold:
+        return LogLikelihoodResponse(-float(len(request.continuation)), tokens=1, greedy=False)
+    counts = context.gold[instance.task]
+    order = sorted(range(len(instance.sample.requests)), key=lambda index: -counts[index])
+    return _ranked(order.index(instance.index))
+
+
+def _copy_source(_context: _Context, instance: Instance) -> Response:
+    return _text(instance.sample.source)
+
+
+def _lead_3(_context: _Context, instance: Instance) -> Response:
+    return _text(lead(instance.sample.source, 3))
+
+
+ANSWERS: Mapping[str, Answer] = {
+    "random": _random,
+    "majority": _majority,
+    "copy-source": _copy_source,
+    "lead-3": _lead_3,
+}
+# These two are made from the source of a sample, and can answer nothing without one.
+_FROM_SOURCE = ("copy-source", "lead-3")
+
+
+def open_baseline(spec: ModelSpec) -> "BaselineBackend":
+    """Raises UsageError for a baseline that does not exist."""
+    if spec.reference not in ANSWERS:
+        raise UsageError(
+            f"model {spec.text!r}: unknown baseline {spec.reference!r}; known are "
+            f"{', '.join(ANSWERS)}.{did_you_mean(spec.reference, ANSWERS)}"
+        )
+    return BaselineBackend(spec, parse_options(spec, BaselineOptions).seed)
+
+
+class BaselineBackend:
+    """Answers from the samples themselves."""
+
+    load_seconds = 0.0
+    peak_memory_bytes = 0
+
+    def __init__(self, spec: ModelSpec, seed: int) -> None:
+        identity = f"baseline {spec.reference} version {VERSION} seed {seed}"
+        self._name = spec.reference
+        self._seed = seed
+        self.model = Model(
+            spec=spec.text,
+            name=f"baseline:{spec.reference}" + (f" (seed {seed})" if seed else ""),
+            fingerprint=hashlib.sha256(identity.encode()).hexdigest(),
+            architecture="none",
+            parameters=0,
+            dtype="none",
+            device="none",
+            max_length=0,
+            reusable=False,
+        )
+
+    def unsupported(self, instance: Instance) -> str | None:
+        if self._name not in _FROM_SOURCE:
+            return None
+        if not isinstance(instance.request, Generation):
+            return f"the baseline {self._name} writes text and cannot compare likelihoods"
+        if not instance.sample.source:
+            return f"the samples have no source text, from which {self._name} makes its answer"
+        return None
+
+    def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
+        context = _Context(instances, self._seed)
+        answer = ANSWERS[self._name]
+        for index, instance in enumerate(instances):
+            yield index, answer(context, instance)
+
+
+def lead(text: str, sentences: int) -> str:
+    """The first sentences of a text; a line break ends a sentence, too."""
+    parts = [part.strip() for part in _SENTENCE_END.split(text)]
+    return " ".join([part for part in parts if part][:sentences])
+
+
+def _text(text: str) -> GenerationResponse:
+    return GenerationResponse(text, finish="end")
+
+
+def _ranked(rank: int) -> LogLikelihoodResponse:
+    """Rank 0 is the likeliest; ranks lie so far apart that dividing by a length keeps the order."""
+    value = 0.0 if rank == 0 else -(1e4 ** min(rank, 70))
+    return LogLikelihoodResponse(value, tokens=1, greedy=rank == 0)

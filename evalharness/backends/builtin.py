@@ -1,0 +1,254 @@
+"""The built-in transformer as a backend."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, Field
+
+from evalharness.backends.checkpoint import find_checkpoint, fingerprint
+from evalharness.backends.encoding import (
+    EncodedJob,
+    EncodedQuery,
+    check_vocabulary,
+    encode_generations,
+    encode_log_likelihoods,
+)
+from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.engine.generation import generate
+from evalharness.engine.scoring import score
+from evalharness.engine.trie import Limits
+from evalharness.errors import UsageError
+from evalharness.records import (
+    Cost,
+    Failure,
+    Generation,
+    GenerationResponse,
+    Instance,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Model,
+    Outcome,
+)
+from evalharness.transformer.config import read_config
+from evalharness.transformer.model import Transformer
+from evalharness.transformer.tokenizer import Tokenizer
+from evalharness.transformer.weights import load_transformer, weight_files
+
+# Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
+ENGINE_VERSION = 1
+
+
+class BuiltinOptions(BaseModel):
+    """Options of `builtin:`.
+
+    max_length may only shorten the context of the model; pack_size (tokens) and slots (sequences)
+    change how fast it answers and how much memory it takes, never what it answers.
+    """
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    revision: str | None = None
+    chat_template: Path | None = None
+    max_length: int | None = Field(default=None, ge=2)
+    pack_size: int = Field(default=512, ge=1)
+    slots: int = Field(default=32, ge=1)
+
+
+def open_builtin(spec: ModelSpec) -> "BuiltinBackend":
+    """Find and check the checkpoint; the weights are loaded when they are first needed.
+
+    Raises UsageError for options that do not fit, DataError for a checkpoint that cannot be read.
+    """
+    options = parse_options(spec, BuiltinOptions)
+    return BuiltinBackend(spec, options, find_checkpoint(spec.reference, options.revision))
+
+
+class BuiltinBackend:
+    """Scores and generates with evalharness's own transformer and engine."""
+
+    def __init__(self, spec: ModelSpec, options: BuiltinOptions, folder: Path) -> None:
+        self._folder = folder
+        self._options = options
+        self._config = read_config(folder)
+        self._tokenizer = Tokenizer(folder, options.chat_template)
+        self._device = _device(options.device)
+        self._dtype = _dtype(options.dtype, self._device)
+        self._transformer: Transformer | None = None
+        self.load_seconds = 0.0
+        check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
+        weight_files(folder)
+        max_length = _max_length(spec, options.max_length, self._config.max_length)
+        self.model = Model(
+            spec=spec.text,
+            name=_name(spec),
+            fingerprint=_fingerprint(folder, options, self._dtype, max_length),
+            architecture="LlamaForCausalLM",
+            parameters=self._config.parameters,
+            dtype=_dtype_name(self._dtype),
+            device=self._device.type,
+            max_length=max_length,
+        )
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """Of the GPU if there is one, else of this process so far."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        # Linux counts in kibibytes, macOS in bytes.
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    def unsupported(self, instance: Instance) -> str | None:
+        """Every request can be answered, unless it has turns of a chat and the model no template."""
+        prompt = instance.request.prompt
+        if isinstance(prompt, str) or self._tokenizer.has_chat_template:
+            return None
+        return "the prompts are chats, and the checkpoint has no chat template"
+
+    def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
+        """Scores first, then texts. Equal requests are the caller's to merge."""
+        scored: list[tuple[int, LogLikelihood]] = []
+        written: list[tuple[int, Generation]] = []
+        for index, instance in enumerate(instances):
+            if isinstance(instance.request, LogLikelihood):
+                scored.append((index, instance.request))
+            else:
+                written.append((index, instance.request))
+        if scored:
+            yield from self._score(scored)
+        if written:
+            yield from self._generate(written)
+
+    def _score(self, requests: list[tuple[int, LogLikelihood]]) -> Iterator[tuple[int, Outcome]]:
+        ready: list[tuple[int, EncodedQuery]] = []
+        encoded = encode_log_likelihoods(
+            self._tokenizer, [request for _, request in requests], self.model.max_length
+        )
+        for (index, _), outcome in zip(requests, encoded, strict=True):
+            if isinstance(outcome, Failure):
+                yield index, outcome
+            else:
+                ready.append((index, outcome))
+        limits = Limits(pack_size=self._options.pack_size)
+        for result in score(self._load(), [item.query for _, item in ready], limits):
+            index, item = ready[result.query]
+            cost = Cost(
+                seconds=result.seconds,
+                prompt_tokens=len(item.query.tokens),
+                computed_tokens=result.computed_tokens,
+            )
+            yield (
+                index,
+                LogLikelihoodResponse(
+                    log_probability=result.log_probability,
+                    tokens=len(item.query.targets),
+                    greedy=result.greedy,
+                    truncated=item.truncated,
+                    cost=cost,
+                ),
+            )
+
+    def _generate(self, requests: list[tuple[int, Generation]]) -> Iterator[tuple[int, Outcome]]:
+        ready: list[tuple[int, EncodedJob]] = []
+        encoded = encode_generations(
+            self._tokenizer, [request for _, request in requests], self.model.max_length
+        )
+        for (index, _), outcome in zip(requests, encoded, strict=True):
+            if isinstance(outcome, Failure):
+                yield index, outcome
+            else:
+                ready.append((index, outcome))
+        continuations = generate(
+            self._load(),
+            [item.job for _, item in ready],
+            decode=self._tokenizer.decode,
+            end_tokens=self._tokenizer.end_tokens,
+            slots=self._options.slots,
+            pack_size=self._options.pack_size,
+        )
+        for result in continuations:
+            index, item = ready[result.job]
+            cost = Cost(
+                seconds=result.seconds,
+                prompt_tokens=len(item.job.tokens),
+                computed_tokens=result.computed_tokens,
+                generated_tokens=result.generated_tokens,
+            )
+            response = GenerationResponse(result.text, result.finish, item.truncated, cost)
+            yield index, response
+
+    def _load(self) -> Transformer:
+        if self._transformer is None:
+            started = time.perf_counter()
+            self._transformer = load_transformer(
+                self._folder, self._config, self._dtype, self._device
+            )
+            self.load_seconds = time.perf_counter() - started
+        return self._transformer
+
+
+def _name(spec: ModelSpec) -> str:
+    """What tables call the model: the end of its path, and the options that change answers."""
+    name = Path(spec.reference).name if "/" in spec.reference else spec.reference
+    shown = [f"{key}={value}" for key, value in spec.options.items() if key not in _NEUTRAL]
+    return f"{name} ({', '.join(shown)})" if shown else name
+
+
+_NEUTRAL = ("pack_size", "slots", "device")
+
+
+def _device(wanted: str) -> torch.device:
+    """Raises UsageError for a device that this machine has not."""
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        return torch.device(next(name for name, there in present.items() if there))
+    if not present[wanted]:
+        there = ", ".join(name for name, is_there in present.items() if is_there)
+        raise UsageError(
+            f"the device {wanted!r} is not to be had on this machine; there is {there}."
+        )
+    return torch.device(wanted)
+
+
+def _dtype(wanted: str, device: torch.device) -> torch.dtype:
+    if wanted == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }[wanted]
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _max_length(spec: ModelSpec, wanted: int | None, trained: int) -> int:
+    if wanted is not None and wanted > trained:
+        raise UsageError(
+            f"model {spec.text!r}: max_length is {wanted}, but the model was trained for {trained}."
+        )
+    return wanted or trained
+
+
+def _fingerprint(folder: Path, options: BuiltinOptions, dtype: torch.dtype, max_length: int) -> str:
+    template = options.chat_template
+    return fingerprint(
+        folder,
+        {
+            "backend": f"builtin {ENGINE_VERSION}",
+            "dtype": _dtype_name(dtype),
+            "max_length": str(max_length),
+            "chat_template": "" if template is None else template.read_text(encoding="utf-8"),
+        },
+    )

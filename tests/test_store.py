@@ -1,0 +1,120 @@
+"""The store gives back what was put in, keyed by content, and survives being killed."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.errors import DataError
+from evalharness.records import (
+    Cost,
+    Generation,
+    GenerationResponse,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Message,
+    Response,
+)
+from evalharness.store import Store, request_key
+
+ANSWER = GenerationResponse("text", "stop", cost=Cost(0.5, 10, 5, 3))
+
+REQUESTS = [
+    LogLikelihood("a", "b"),
+    LogLikelihood("ab", ""),
+    LogLikelihood("", "ab"),
+    Generation("a", 5),
+    Generation("a", 6),
+    Generation("a", 5, ("\n",)),
+    Generation((Message("user", "a"),), 5),
+    Generation((Message("system", "a"),), 5),
+]
+
+
+def test_every_part_of_a_request_and_the_model_enter_the_key() -> None:
+    """Guards against the cache that serves another model's answers."""
+    keys = {request_key(model, request) for model in ("x", "y") for request in REQUESTS}
+    assert len(keys) == 2 * len(REQUESTS)
+
+
+COSTS = st.builds(Cost, st.floats(0, 1e6), st.integers(0), st.integers(0), st.integers(0))
+RESPONSES = st.one_of(
+    st.builds(
+        LogLikelihoodResponse,
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.integers(1, 100),
+        st.booleans(),
+        st.booleans(),
+        COSTS,
+    ),
+    st.builds(
+        GenerationResponse,
+        st.text(),
+        st.sampled_from(["stop", "end", "length"]),
+        st.booleans(),
+        COSTS,
+    ),
+)
+
+
+@given(response=RESPONSES)
+def test_a_response_comes_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, response: Response
+) -> None:
+    with Store(tmp_path_factory.mktemp("store") / "responses.sqlite") as store:
+        store.add([("key", response)])
+        assert store.known(["key", "other"]) == {"key": response}
+
+
+def test_more_keys_than_sqlite_takes_at_once(tmp_path: Path) -> None:
+    keys = [f"key {number}" for number in range(2500)]
+    with Store(tmp_path / "responses.sqlite") as store:
+        store.add((key, ANSWER) for key in keys)
+        assert store.known(keys).keys() == set(keys)
+
+
+def _write_and_die(path: Path) -> None:
+    store = Store(path)
+    store.add([("kept", ANSWER)])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_was_added_survives_sigkill(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+    process = multiprocessing.get_context("spawn").Process(target=_write_and_die, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with Store(path) as store:
+        assert store.known(["kept"]) == {"kept": ANSWER}
+
+
+def test_two_stores_on_one_file_see_each_others_responses(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+    with Store(path) as first, Store(path) as second:
+        first.add([("a", ANSWER)])
+        second.add([("b", ANSWER)])
+        assert first.known(["a", "b"]).keys() == second.known(["a", "b"]).keys() == {"a", "b"}
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+    path.write_bytes(b"not a database, but long enough to be read as the head of one" * 20)
+    with pytest.raises(DataError, match=r"responses\.sqlite cannot be used"):
+        Store(path)
+
+
+@pytest.mark.parametrize("body", ["{", '{"text": 1}', '{"txt": "a", "finish": "stop"}'])
+def test_a_damaged_response_is_an_error_and_not_an_answer(tmp_path: Path, body: str) -> None:
+    path = tmp_path / "responses.sqlite"
+    with Store(path) as store:
+        store.add([("key", ANSWER)])
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE responses SET body = ?", (body,))
+    with Store(path) as store, pytest.raises(DataError, match="cannot be read"):
+        store.known(["key"])
