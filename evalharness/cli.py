@@ -55,7 +55,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="evalharness")
 @click.option("--debug", is_flag=True, help="Show a traceback for every error.")
-def cli(debug: bool) -> None:  # noqa: ARG001 - read by main()
+def cli(debug: bool) -> None:
     """Benchmark language models, compare them honestly, publish the result."""
 
 

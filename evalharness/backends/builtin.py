@@ -104,7 +104,7 @@ class BuiltinBackend:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
     def unsupported(self, instance: Instance) -> str | None:
-        """Every request can be answered, unless it has turns of a chat and the model no template."""
+        """Everything can be answered, but chats only with a chat template."""
         prompt = instance.request.prompt
         if isinstance(prompt, str) or self._tokenizer.has_chat_template:
             return None

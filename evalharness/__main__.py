@@ -1,0 +1,5 @@
+"""`python -m evalharness` is the command `evalharness`."""
+
+from evalharness.cli import main
+
+main()

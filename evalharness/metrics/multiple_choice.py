@@ -1,0 +1,38 @@
+"""Multiple choice by log-likelihood: is the option that the model finds likeliest a right one?"""
+
+from collections.abc import Callable, Sequence
+
+from evalharness.metrics.aggregation import mean
+from evalharness.metrics.responses import log_likelihoods
+from evalharness.records import Metric, Response, Sample
+
+
+def _accuracy(
+    value: Callable[[float, str], float],
+) -> Callable[[Sample, Sequence[Response]], tuple[float, ...]]:
+    """1 if the first option with the largest value is right; of equal ones the first counts."""
+
+    def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        scored = log_likelihoods(responses[: len(sample.choices)])
+        values = [
+            value(response.log_probability, choice)
+            for response, choice in zip(scored, sample.choices, strict=True)
+        ]
+        return (float(values.index(max(values)) in sample.gold),)
+
+    return measure
+
+
+ACCURACY = Metric(
+    "acc",
+    measure=_accuracy(lambda log_probability, _choice: log_probability),
+    aggregate=mean(),
+    signature="argmax of the summed log-probability",
+)
+# As in lm-evaluation-harness, the space that joins prompt and option does not count.
+ACCURACY_NORM = Metric(
+    "acc_norm",
+    measure=_accuracy(lambda log_probability, choice: log_probability / len(choice)),
+    aggregate=mean(),
+    signature="argmax of the log-probability per character",
+)

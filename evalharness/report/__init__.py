@@ -1,0 +1,1 @@
+"""Reports: results to view models to rendered pages."""

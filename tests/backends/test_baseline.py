@@ -1,0 +1,134 @@
+"""Baselines answer as their names say, and the same way every time."""
+
+from collections import Counter
+
+import pytest
+
+from evalharness.backends import open_backend
+from evalharness.backends.baseline import lead
+from evalharness.errors import UsageError
+from evalharness.records import GenerationResponse, Instance, LogLikelihoodResponse, Sample
+from evalharness.samples import generation, likelihood_comparison, multiple_choice
+
+
+def choices(number: int, gold: int = 0) -> Sample:
+    return multiple_choice(
+        id=f"choice-{number}", prompt="Which?", choices=["a", "bbbb", "cc", "d" * 90], gold=gold
+    )
+
+
+def texts(number: int, reference: str, source: str = "One. Two! Three? Four.") -> Sample:
+    return generation(
+        id=f"text-{number}", prompt="Say it", references=[reference], max_tokens=9, source=source
+    )
+
+
+def instances(samples: list[Sample], task: str = "task") -> list[Instance]:
+    return [Instance(task, s, index) for s in samples for index in range(len(s.requests))]
+
+
+def picked(spec: str, samples: list[Sample], *, divide: bool = False) -> list[int]:
+    """For each sample the option with the largest log-probability (by length, if `divide`)."""
+    asked = instances(samples)
+    outcomes = dict(open_backend(spec).answer(asked))
+    values: dict[str, list[float]] = {}
+    for index, instance in enumerate(asked):
+        outcome = outcomes[index]
+        assert isinstance(outcome, LogLikelihoodResponse)
+        length = len(instance.sample.choices[instance.index]) if divide else 1
+        values.setdefault(instance.sample.id, []).append(outcome.log_probability / length)
+    return [max(range(len(some)), key=some.__getitem__) for some in values.values()]
+
+
+def said(spec: str, samples: list[Sample]) -> list[str]:
+    outcomes = dict(open_backend(spec).answer(instances(samples)))
+    answers = [outcomes[index] for index in range(len(samples))]
+    assert all(isinstance(answer, GenerationResponse) for answer in answers)
+    return [answer.text for answer in answers if isinstance(answer, GenerationResponse)]
+
+
+@pytest.mark.parametrize("divide", [False, True])
+def test_random_picks_every_option_equally_often_whatever_its_length(divide: bool) -> None:
+    """With acc_norm a random value divided by length would favour the longest option."""
+    counts = Counter(picked("baseline:random", [choices(n) for n in range(2000)], divide=divide))
+    assert set(counts) == {0, 1, 2, 3}
+    assert all(430 < count < 570 for count in counts.values())
+
+
+def test_random_is_the_same_again_and_another_with_another_seed() -> None:
+    samples = [choices(number) for number in range(50)]
+    assert picked("baseline:random", samples) == picked("baseline:random", samples)
+    assert picked("baseline:random", samples) != picked("baseline:random?seed=1", samples)
+
+
+def test_random_text_is_the_answer_of_another_sample() -> None:
+    samples = [texts(number, f"answer {number}") for number in range(20)]
+    for number, text in enumerate(said("baseline:random", samples)):
+        assert text in {f"answer {other}" for other in range(20) if other != number}
+
+
+def test_majority_picks_the_most_frequent_right_option() -> None:
+    samples = [choices(number, gold=2 if number < 6 else 1) for number in range(10)]
+    assert picked("baseline:majority", samples) == [2] * 10
+
+
+def test_majority_says_the_most_frequent_answer_of_its_own_task() -> None:
+    samples = [texts(number, "yes" if number % 3 else "no") for number in range(9)]
+    assert said("baseline:majority", samples) == ["yes"] * 9
+
+
+def test_majority_prefers_the_shorter_text_where_nothing_is_right() -> None:
+    sample = likelihood_comparison(
+        id="pair", prompts=["", ""], continuations=["longer text", "text"]
+    )
+    assert picked("baseline:majority", [sample]) == [1]
+
+
+def test_copy_source_and_lead_3() -> None:
+    samples = [texts(0, "x")]
+    assert said("baseline:copy-source", samples) == ["One. Two! Three? Four."]
+    assert said("baseline:lead-3", samples) == ["One. Two! Three?"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One.\nTwo.\nThree.\nFour.", "One. Two. Three."),
+        ("Only one", "Only one"),
+        ("一つ。二つ。三つ。四つ。", "一つ。 二つ。 三つ。"),
+        ("He paid 3.50 there. Then he left. Why? No.", "He paid 3.50 there. Then he left. Why?"),
+        ("", ""),
+    ],
+)
+def test_sentences_end_at_marks_and_line_breaks(text: str, expected: str) -> None:
+    assert lead(text, 3) == expected
+
+
+def test_text_baselines_say_what_they_cannot_answer() -> None:
+    backend = open_backend("baseline:lead-3")
+    assert "likelihoods" in str(backend.unsupported(instances([choices(0)])[0]))
+    assert "no source" in str(backend.unsupported(instances([texts(0, "x", source="")])[0]))
+    assert backend.unsupported(instances([texts(0, "x")])[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("baseline:majorty", "Did you mean 'majority'"),
+        ("baseline:random?sead=3", "Did you mean 'seed'"),
+        ("baseline:random?seed=x", "option 'seed' is 'x'"),
+        ("baseline:random?seed=1&seed=2", "given twice"),
+        ("baseline:random?seed", "key=value"),
+        ("builtn:x", "Did you mean 'builtin'"),
+        ("smollm2", "SCHEME:REFERENCE"),
+        ("builtin:", "SCHEME:REFERENCE"),
+        ("builtin:smollm2-135m-instrct", "Did you mean 'smollm2-135m-instruct'"),
+        ("builtin:smollm2-135m-instruct?dtyp=float32", "Did you mean 'dtype'"),
+        ("builtin:x?dtype=float33", "option 'dtype' is 'float33'"),
+    ],
+)
+def test_a_wrong_spec_is_a_usage_error_that_names_the_nearest(spec: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_backend(spec)
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 2

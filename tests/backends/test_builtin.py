@@ -1,0 +1,183 @@
+"""The built-in backend: what it asks the engine, and what its fingerprint covers."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from evalharness.backends import open_backend
+from evalharness.backends.encoding import encode_generations, encode_log_likelihoods
+from evalharness.errors import DataError, UsageError
+from evalharness.records import (
+    Failure,
+    Generation,
+    GenerationResponse,
+    Instance,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Message,
+    Outcome,
+    Request,
+    Sample,
+)
+from evalharness.transformer.tokenizer import Tokenizer
+from tests.models import make_llama
+
+
+def ask(spec: str, requests: Sequence[Request]) -> list[Outcome]:
+    sample = Sample(id="sample", requests=tuple(requests))
+    backend = open_backend(spec)
+    asked = [Instance("task", sample, index) for index in range(len(requests))]
+    outcomes = dict(backend.answer(asked))
+    return [outcomes[index] for index in range(len(requests))]
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, cache: Path) -> Path:  # noqa: ARG001 - sets the cache folder
+    folder = tmp_path / "checkpoint"
+    make_llama(folder)
+    return folder
+
+
+def test_mixed_requests_are_answered_each_once_and_in_their_own_kind(checkpoint: Path) -> None:
+    outcomes = ask(
+        f"builtin:{checkpoint}",
+        [
+            Generation("The quick", 5),
+            LogLikelihood("The quick", " brown"),
+            LogLikelihood("", "The lazy dog"),
+            Generation((Message("user", "Hello"),), 3),
+        ],
+    )
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [
+        GenerationResponse,
+        LogLikelihoodResponse,
+        LogLikelihoodResponse,
+        GenerationResponse,
+    ]
+
+
+def test_log_likelihood_equals_one_forward_pass_of_transformers(checkpoint: Path) -> None:
+    """The space at the end of the prompt belongs to the continuation, as in peers."""
+    (outcome,) = ask(f"builtin:{checkpoint}", [LogLikelihood("The quick ", "brown fox")])
+    theirs = make_llama(checkpoint)
+    tokenizer = Tokenizer(checkpoint)
+    prompt, whole = tokenizer.encode(["The quick", "The quick brown fox"])
+    with torch.inference_mode():
+        rows = theirs(torch.tensor([whole])).logits[0].log_softmax(-1)
+    expected = sum(float(rows[place - 1, whole[place]]) for place in range(len(prompt), len(whole)))
+    assert isinstance(outcome, LogLikelihoodResponse)
+    assert outcome.log_probability == pytest.approx(expected, abs=1e-4)
+    assert outcome.tokens == len(whole) - len(prompt)
+
+
+def test_a_text_without_prompt_follows_the_start_token(checkpoint: Path) -> None:
+    tokenizer = Tokenizer(checkpoint)
+    (encoded,) = encode_log_likelihoods(tokenizer, [LogLikelihood("", "The fox")], 99)
+    (text,) = tokenizer.encode(["The fox"])
+    assert not isinstance(encoded, Failure)
+    assert encoded.query.tokens == (tokenizer.start_token, *text[:-1])
+    assert encoded.query.targets == tuple(text)
+
+
+def test_a_long_prompt_loses_its_beginning_and_says_so(checkpoint: Path) -> None:
+    tokenizer = Tokenizer(checkpoint)
+    long = "The quick brown fox jumps over the lazy dog. " * 20
+    (encoded,) = encode_log_likelihoods(tokenizer, [LogLikelihood(long, " Paris")], 16)
+    (job,) = encode_generations(tokenizer, [Generation(long, 6)], 16)
+    whole, prompt = tokenizer.encode([long.rstrip() + "  Paris", long])
+    assert not isinstance(encoded, Failure)
+    assert encoded.truncated
+    assert encoded.query.tokens == tuple(whole[-17:-1])
+    assert not isinstance(job, Failure)
+    assert job.truncated
+    assert job.job.tokens == tuple(prompt[-10:])
+
+
+def test_what_does_not_fit_the_context_at_all_is_a_failure_with_its_reason(
+    checkpoint: Path,
+) -> None:
+    long = "The quick brown fox jumps over the lazy dog. " * 20
+    outcomes = ask(
+        f"builtin:{checkpoint}?max_length=16", [LogLikelihood("a", long), Generation("a", 16)]
+    )
+    for outcome in outcomes:
+        assert isinstance(outcome, Failure)
+        assert "context is 16" in outcome.error
+
+
+def fingerprint(spec: str) -> str:
+    return open_backend(spec).model.fingerprint
+
+
+def test_a_checkpoint_that_is_overwritten_in_place_gets_another_fingerprint(
+    checkpoint: Path,
+) -> None:
+    before = fingerprint(f"builtin:{checkpoint}")
+    assert fingerprint(f"builtin:{checkpoint}") == before
+    weights = checkpoint / "model.safetensors"
+    times = (weights.stat().st_atime_ns, weights.stat().st_mtime_ns)
+    make_llama(checkpoint, seed=1)
+    os.utime(weights, ns=times)
+    assert fingerprint(f"builtin:{checkpoint}") != before
+
+
+@pytest.mark.parametrize("option", ["dtype=bfloat16", "max_length=100"])
+def test_options_that_change_answers_change_the_fingerprint(checkpoint: Path, option: str) -> None:
+    plain = fingerprint(f"builtin:{checkpoint}")
+    assert fingerprint(f"builtin:{checkpoint}?{option}") != plain
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "chat_template.jinja"])
+def test_every_file_of_the_checkpoint_enters_the_fingerprint(checkpoint: Path, name: str) -> None:
+    before = fingerprint(f"builtin:{checkpoint}")
+    file = checkpoint / name
+    file.write_text(file.read_text() + " ")
+    assert fingerprint(f"builtin:{checkpoint}") != before
+
+
+def test_a_chat_template_given_in_place_of_the_models_own_changes_the_fingerprint(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "other.jinja"
+    template.write_text("{{ messages[0].content }}")
+    spec = f"builtin:{checkpoint}?chat_template={template}"
+    first = fingerprint(spec)
+    template.write_text("{{ messages[-1].content }}")
+    assert len({first, fingerprint(spec), fingerprint(f"builtin:{checkpoint}")}) == 3
+
+
+def test_how_the_work_is_packed_does_not_change_the_fingerprint(checkpoint: Path) -> None:
+    plain = fingerprint(f"builtin:{checkpoint}")
+    assert fingerprint(f"builtin:{checkpoint}?pack_size=7&slots=2") == plain
+
+
+def test_a_context_longer_than_trained_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match="trained for 256"):
+        open_backend(f"builtin:{checkpoint}?max_length=300")
+
+
+def test_a_tokenizer_of_another_model_is_refused_before_any_work(checkpoint: Path) -> None:
+    path = checkpoint / "config.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "vocab_size": 5}))
+    with pytest.raises(DataError, match="do not belong together"):
+        open_backend(f"builtin:{checkpoint}")
+
+
+def test_a_device_that_is_not_there_is_refused_with_what_there_is(checkpoint: Path) -> None:
+    if torch.cuda.is_available():
+        device, there = "mps", "cuda"
+    else:
+        device, there = "cuda", "cpu"
+    with pytest.raises(UsageError, match=there):
+        open_backend(f"builtin:{checkpoint}?device={device}")
+
+
+def test_an_unreachable_hub_id_says_what_can_be_had(cache: Path) -> None:  # noqa: ARG001
+    with pytest.raises(DataError, match="smollm2-135m-instruct"):
+        open_backend("builtin:somebody/some-model")

@@ -1,0 +1,47 @@
+"""Fixtures for all tests, and the rule for tests that need something which may not be there."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# Libraries that look for a hub must not try: no test may need the network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _absent(marker: str) -> str | None:
+    """Why tests with this marker cannot run here, or None."""
+    if marker == "oracle" and not os.environ.get("EVALHARNESS_ORACLES"):
+        return "EVALHARNESS_ORACLES names no folder"
+    if marker == "browser" and shutil.which("chromium") is None:
+        return "there is no chromium"
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what cannot run, and say so."""
+    kept: list[pytest.Item] = []
+    left_out: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        reasons = filter(None, (_absent(mark.name) for mark in item.iter_markers()))
+        reason = next(reasons, None)
+        (kept if reason is None else left_out.setdefault(reason, [])).append(item)
+    items[:] = kept
+    for reason, some in left_out.items():
+        config.hook.pytest_deselected(items=some)
+        print(f"{len(some)} tests are left out: {reason}")
+
+
+@pytest.fixture(scope="session")
+def oracles() -> Path:
+    """The folder with other people's data and scores."""
+    return Path(os.environ["EVALHARNESS_ORACLES"])
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("EVALHARNESS_CACHE", str(folder))
+    return folder

@@ -1,0 +1,107 @@
+"""A real model on real data gives the scores that lm-evaluation-harness gives it.
+
+The figures are those of lm-evaluation-harness 0.4.13 (`hf`, float32) for SmolLM2-135M-Instruct on the
+first 100 rows of OpenBookQA's test split.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from evalharness.backends import open_backend
+from evalharness.backends.checkpoint import find_checkpoint
+from evalharness.discovery import find_tasks
+from evalharness.measurement import Answered, measure_task
+from evalharness.preparation import PreparedTask, prepare
+from evalharness.records import Generation, GenerationResponse, Instance, Sample
+from evalharness.samples import with_shots
+from evalharness.transformer.cache import StemCache
+from evalharness.transformer.config import read_config
+from evalharness.transformer.tokenizer import Tokenizer
+from evalharness.transformer.weights import load_transformer
+
+pytestmark = pytest.mark.model
+
+NAME = "smollm2-135m-instruct"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return find_checkpoint(NAME)
+
+
+@pytest.fixture(scope="module")
+def theirs(folder: Path) -> LlamaForCausalLM:
+    return LlamaForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+
+
+def openbookqa() -> PreparedTask:
+    task = find_tasks().tasks["openbookqa"].task
+    return prepare(task, limit=100, num_fewshot=0, seed=0)
+
+
+def with_samples(task: PreparedTask, samples: Sequence[Sample]) -> PreparedTask:
+    return PreparedTask(task.task, tuple(samples), task.record)
+
+
+def scores(task: PreparedTask, pack_size: int) -> dict[str, float | None]:
+    backend = open_backend(f"builtin:{NAME}?dtype=float32&device=cpu&pack_size={pack_size}")
+    instances = list(task.instances())
+    outcomes = dict(backend.answer(instances))
+    answers = [Answered(instance, outcomes[i], False) for i, instance in enumerate(instances)]
+    result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
+    return {name: metric.value for name, metric in result.metrics.items()}
+
+
+@pytest.mark.parametrize("pack_size", [512, 100])
+def test_openbookqa_zero_shot_equals_lm_evaluation_harness(pack_size: int) -> None:
+    assert scores(openbookqa(), pack_size) == {"acc": 0.14, "acc_norm": 0.26}
+
+
+def test_openbookqa_five_shot_equals_lm_evaluation_harness() -> None:
+    """The first five rows stand before every question: for parity only, a task never does that."""
+    task = openbookqa()
+    samples = [with_shots(sample, task.samples[:5]) for sample in task.samples]
+    assert scores(with_samples(task, samples), 512) == {"acc": 0.22, "acc_norm": 0.31}
+
+
+def test_logits_equal_transformers(folder: Path, theirs: LlamaForCausalLM) -> None:
+    ours = load_transformer(folder, read_config(folder), torch.float32, torch.device("cpu"))
+    (tokens,) = Tokenizer(folder).encode(["The capital of France is Paris. " * 5])
+    length = len(tokens)
+    with torch.inference_mode():
+        mask = torch.ones(length, length, dtype=torch.bool).tril()[None, None]
+        positions = torch.arange(length)[None]
+        found = ours.logits(ours(torch.tensor([tokens]), positions, mask, StemCache([])))
+        expected = theirs(torch.tensor([tokens])).logits
+    assert (found - expected).abs().max() < 1e-3  # of logits as large as 30, in float32
+    difference = found.log_softmax(-1) - expected.log_softmax(-1)
+    assert difference.abs().max() < 1e-4
+
+
+def xsum_prompts() -> Iterator[str]:
+    task = find_tasks().tasks["xsum"].task
+    for sample in islice(prepare(task, limit=20, num_fewshot=0, seed=0).samples, 5, 9):
+        prompt = sample.requests[0].prompt
+        assert isinstance(prompt, str)
+        yield prompt
+
+
+def test_greedy_text_equals_transformers_generate(folder: Path, theirs: LlamaForCausalLM) -> None:
+    prompts = list(xsum_prompts())
+    sample = Sample(id="s", requests=tuple(Generation(prompt, 24) for prompt in prompts))
+    backend = open_backend(f"builtin:{NAME}?dtype=float32&device=cpu")
+    outcomes = dict(
+        backend.answer([Instance("xsum", sample, index) for index in range(len(prompts))])
+    )
+    tokenizer = Tokenizer(folder)
+    for index, prompt in enumerate(prompts):
+        (tokens,) = tokenizer.encode([prompt])
+        output = theirs.generate(torch.tensor([tokens]), max_new_tokens=24, do_sample=False)
+        outcome = outcomes[index]
+        assert isinstance(outcome, GenerationResponse)
+        assert outcome.text == tokenizer.decode(output[0, len(tokens) :].tolist())
