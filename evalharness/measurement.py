@@ -4,7 +4,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,9 +66,9 @@ def measure_task(
         responses = [out for out in outcomes[sample.id] if not isinstance(out, Failure)]
         statistics = None
         if len(responses) == len(sample.requests):
-            statistics = _measure(task, sample, responses)
+            statistics = _measure(task, sample, [_extracted(task, one) for one in responses])
             measured.append(_Measured(sample, statistics))
-        rows.append(_row(sample, outcomes[sample.id], statistics))
+        rows.append(_row(task, sample, outcomes[sample.id], statistics))
     result = TaskResult(
         version=task.record.version,
         family=task.record.family,
@@ -82,6 +82,12 @@ def measure_task(
         caveat=task.record.caveat,
     )
     return result, rows
+
+
+def _extracted(task: PreparedTask, response: Response) -> Response:
+    if isinstance(response, GenerationResponse):
+        return replace(response, text=task.task.extract(response.text))
+    return response
 
 
 def _measure(
@@ -158,9 +164,13 @@ def _slices(
 
 
 def _row(
-    sample: Sample, outcomes: Sequence[Outcome], statistics: dict[str, tuple[float, ...]] | None
+    task: PreparedTask,
+    sample: Sample,
+    outcomes: Sequence[Outcome],
+    statistics: dict[str, tuple[float, ...]] | None,
 ) -> SampleRow:
     written = [out for out in outcomes if isinstance(out, GenerationResponse)]
+    extracted = [task.task.extract(out.text) for out in written]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     return SampleRow(
         id=sample.id,
@@ -170,10 +180,11 @@ def _row(
         target=sample.target,
         references=list(sample.references),
         responses=[_response(outcome) for outcome in outcomes],
+        extracted=extracted,
         statistics=None if statistics is None else {k: list(v) for k, v in statistics.items()},
         truncated=any(not isinstance(out, Failure) and out.truncated for out in outcomes),
         unfinished=any(out.finish == "length" for out in written),
-        empty=any(not out.text.strip() for out in written),
+        empty=not all(extracted),
         failed=bool(errors),
         error=errors[0] if errors else "",
     )

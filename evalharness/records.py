@@ -230,6 +230,7 @@ class Task:
     """A benchmark: data, how a row becomes a sample, and the metrics, the primary one first.
 
     version  is raised by every change that can change a score
+    extract  finds the answer in a generated text (see extraction.py); metrics measure what it gives
     shots    the rows that few-shot examples are drawn from; never rows that `data` has
     caveat   what makes the data differ from the benchmark's official test set, if anything
     """
@@ -240,6 +241,7 @@ class Task:
     data: Source
     sample: Callable[[Row], Sample]
     metrics: tuple[Metric, ...]
+    extract: Callable[[str], str] = str.strip
     shots: Source | None = None
     languages: tuple[str, ...] = ("en",)
     licence: str = ""

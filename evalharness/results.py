@@ -161,6 +161,7 @@ class SampleRow:
     target: str
     references: list[str]
     responses: list[str]
+    extracted: list[str]
     statistics: dict[str, list[float]] | None
     truncated: bool
     unfinished: bool

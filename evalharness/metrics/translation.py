@@ -1,7 +1,7 @@
-"""Translation metrics by sacrebleu: its statistics of segments, summed and scored for many resamples.
+"""Translation metrics by sacrebleu: its statistics of segments, scored for many resamples at once.
 
-Sources: Papineni et al. 2002 and Post 2018 (BLEU), Popović 2015 and 2017 (chrF, chrF++), Snover et al.
-2006 (TER). The text is scored raw, as sacrebleu does; each score carries sacrebleu's own signature.
+Sources: Papineni et al. 2002 and Post 2018 (BLEU), Popović 2015 and 2017 (chrF, chrF++), Snover et
+al. 2006 (TER). The text is scored raw; each score carries sacrebleu's own signature.
 """
 
 import re
@@ -96,7 +96,7 @@ def _ter_scorer() -> Any:
 def _measure(
     scorer: Callable[[], Any],
 ) -> Callable[[Sample, Sequence[Response]], tuple[float, ...]]:
-    """sacrebleu's statistics of one segment. The scorer is made when first needed."""
+    """Sacrebleu's statistics of one segment. The scorer is made when first needed."""
 
     def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         references = [[reference] for reference in sample.references]

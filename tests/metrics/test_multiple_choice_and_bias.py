@@ -60,9 +60,17 @@ def test_stereoset_compares_means_per_token() -> None:
     assert SS.measure(SAMPLE, [long, short, short])[0] == 1.0
 
 
-def test_pair_preference_averages_both_orders_and_a_tie_is_no_preference() -> None:
-    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -2, -3, -2)) == (0.5,)
-    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -1, -2, -2)) == (0.0,)
+def test_pair_preference_is_the_likelier_text_and_a_tie_is_no_preference() -> None:
+    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -2)) == (1.0,)
+    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-2, -1)) == (0.0,)
+    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -1)) == (0.0,)
+
+
+@pytest.mark.parametrize("liking", [-50.0, 0.0, 50.0])
+def test_pair_preference_in_both_orders_does_not_see_a_liking_for_a_name(liking: float) -> None:
+    """The group's name stands in the first `more` text and in the second `less` text."""
+    responses = scored(-10 + liking, -12, -10, -12 + liking)
+    assert PAIR_PREFERENCE.measure(SAMPLE, responses) == (1.0,)
 
 
 def _clusters(folder: Path, system: str) -> list[dict[str, object]]:

@@ -21,7 +21,7 @@ from evalharness.metrics.translation import (
 from evalharness.records import Metric
 from tests.metrics.answers import corpus, written
 
-# --- exact match and F1 -----------------------------------------------------------------------------
+# --- exact match and F1 -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_squad_scores_equal_the_official_script(oracles: Path) -> None:
     assert corpus(TOKEN_F1, answered) == pytest.approx(official["f1"], abs=1e-9)
 
 
-# --- ROUGE ------------------------------------------------------------------------------------------
+# --- ROUGE --------------------------------------------------------------------------------
 
 
 def test_rouge_of_a_perfect_a_disjoint_and_an_empty_summary() -> None:
@@ -112,7 +112,7 @@ def test_rouge_equals_rouge_1_5_5(oracles: Path) -> None:
     assert checked >= 10
 
 
-# --- translation ------------------------------------------------------------------------------------
+# --- translation --------------------------------------------------------------------------
 
 TEXTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "de": (
@@ -217,7 +217,7 @@ def test_bleu_and_chrf_equal_the_published_wmt22_scores(oracles: Path) -> None:
     assert checked == 24
 
 
-# --- placeholders -----------------------------------------------------------------------------------
+# --- placeholders -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,162 @@
+"""Finds task plugins: bundled ones, folders of the user, entry points of installed packages."""
+
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from evalharness.errors import DataError, UsageError, did_you_mean
+from evalharness.records import Task
+
+ENTRY_POINTS = "evalharness.tasks"
+NO_PLUGINS = {"data", "tests", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTask:
+    """A task and the file (or entry point) that exposes it."""
+
+    task: Task
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlugin:
+    """A plugin that could not be loaded, and why, on one line."""
+
+    path: Path
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All tasks by name, and the plugins that could not be loaded."""
+
+    tasks: Mapping[str, FoundTask]
+    broken: tuple[BrokenPlugin, ...]
+
+
+def bundled_folder(name: str) -> Path:
+    """`tasks` or `reports`: inside an installed wheel, else in the checkout."""
+    package = Path(__file__).parent
+    inside = package / "_bundled" / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def find_tasks(folders: Sequence[Path] = ()) -> Catalogue:
+    """Load all plugins. One that fails is listed with its error and breaks nothing else.
+
+    Raises UsageError for a folder that is not there, DataError for two tasks of one name.
+    """
+    found: dict[str, FoundTask] = {}
+    broken: list[BrokenPlugin] = []
+    for loaded in _load_all(folders):
+        if isinstance(loaded, BrokenPlugin):
+            broken.append(loaded)
+        elif (other := found.get(loaded.task.name)) is not None:
+            raise DataError(
+                f"two tasks have the name {loaded.task.name!r}: in {other.path} and {loaded.path}."
+            )
+        else:
+            found[loaded.task.name] = loaded
+    return Catalogue(dict(sorted(found.items())), tuple(broken))
+
+
+def select_tasks(catalogue: Catalogue, patterns: Iterable[str]) -> list[Task]:
+    """The tasks that the patterns name: names, or globs over NAME and FAMILY/NAME.
+
+    Raises UsageError for a pattern that matches nothing, with the nearest name.
+    """
+    selected: dict[str, Task] = {}
+    for pattern in patterns:
+        matching = [
+            found.task
+            for name, found in catalogue.tasks.items()
+            if fnmatchcase(name, pattern) or fnmatchcase(f"{found.task.family}/{name}", pattern)
+        ]
+        if not matching:
+            raise UsageError(f"there is no task {pattern!r}.{_hint(catalogue, pattern)}")
+        selected |= {task.name: task for task in matching}
+    return list(selected.values())
+
+
+def _hint(catalogue: Catalogue, pattern: str) -> str:
+    names = [*catalogue.tasks, *(f"{one.task.family}/*" for one in catalogue.tasks.values())]
+    hint = did_you_mean(pattern, names) or " `evalharness tasks list` shows them all."
+    failed = "".join(
+        f" {plugin.path} could not be loaded: {plugin.error}." for plugin in catalogue.broken
+    )
+    return hint + failed
+
+
+def _load_all(folders: Sequence[Path]) -> Iterator[FoundTask | BrokenPlugin]:
+    loaded: set[Path] = set()
+    for folder in (bundled_folder("tasks"), *folders):
+        if not folder.is_dir():
+            parent = folder.parent
+            near = [str(entry) for entry in parent.iterdir()] if parent.is_dir() else []
+            raise UsageError(
+                f"there is no folder of tasks {folder}.{did_you_mean(str(folder), near)}"
+            )
+        for path in sorted(folder.rglob("*.py")):
+            if path.resolve() not in loaded and _is_plugin(path.relative_to(folder)):
+                loaded.add(path.resolve())
+                yield from _load_file(path)
+    for point in entry_points(group=ENTRY_POINTS):
+        where = Path(f"entry point {point.name} ({point.value})")
+        try:
+            exposed = point.load()
+        except (Exception, SystemExit) as error:
+            yield BrokenPlugin(where, _one_line(error, None))
+        else:
+            yield from _tasks_of(where, getattr(exposed, "TASKS", exposed))
+
+
+def _is_plugin(path: Path) -> bool:
+    return not any(part in NO_PLUGINS or part.startswith((".", "_")) for part in path.parts)
+
+
+def _load_file(path: Path) -> Iterator[FoundTask | BrokenPlugin]:
+    """Run a file as a module of a private name, so that plugins cannot shadow packages."""
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = f"_evalharness_plugin_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and the like look their module up while it is being run.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        yield BrokenPlugin(path, _one_line(error, path))
+        return
+    yield from _tasks_of(path, getattr(module, "TASKS", None))
+
+
+def _tasks_of(path: Path, exposed: object) -> Iterator[FoundTask | BrokenPlugin]:
+    if not isinstance(exposed, list | tuple) or not exposed:
+        yield BrokenPlugin(path, "it exposes no TASKS, a list or tuple of Task")
+        return
+    for task in exposed:
+        if isinstance(task, Task):
+            yield FoundTask(task, path)
+        else:
+            yield BrokenPlugin(path, f"TASKS holds a {type(task).__name__} that is no Task")
+
+
+def _one_line(error: BaseException, path: Path | None) -> str:
+    """Type and message of an error, with the last line of the plugin that it passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if path is not None and frame.filename == str(path)]
+    if isinstance(error, SyntaxError):
+        lines = [error.lineno]
+    where = f"line {lines[-1]}: " if lines else ""
+    message = " ".join(str(error).split())
+    return f"{where}{type(error).__name__}: {message}"

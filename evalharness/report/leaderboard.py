@@ -1,0 +1,238 @@
+"""Models against tasks: the table that the page and the terminal both show.
+
+All numbers are formatted here and all places computed; templates only lay out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalharness.report.text import amount, interval, number, short, visible
+from evalharness.results import MetricResult, Results, RunRecord, TaskResult
+
+Run = tuple[RunRecord, Results]
+
+GLYPH_WIDTH = 96.0
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A drawn interval: places from 0 to GLYPH_WIDTH on the scale of its column."""
+
+    low: str
+    high: str
+    value: str
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A score; "–" where the task was not run and "undefined" where there is no score."""
+
+    value: str
+    interval: str
+    n: str
+    note: str
+    glyph: Glyph | None
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A task with its primary metric; `mismatch` says why its cells do not compare, or is ""."""
+
+    task: str
+    anchor: str
+    metric: str
+    direction: str
+    mismatch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A heading over `span` columns."""
+
+    name: str
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run of a model."""
+
+    model: str
+    full_name: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Families over columns, and a row for each run."""
+
+    families: tuple[Family, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def order_runs(runs: Sequence[Run]) -> list[Run]:
+    """Models first, then baselines, each by name; equal names by run id."""
+
+    def key(run: Run) -> tuple[bool, str, str]:
+        model = run[1].model
+        return model.spec.startswith("baseline:"), model.name, run[1].run_id
+
+    return sorted(runs, key=key)
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """The name of each run's model; runs of one name are told apart by the end of their run id."""
+    names = [results.model.name for _, results in runs]
+    return [
+        name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
+        for name, (_, results) in zip(names, runs, strict=True)
+    ]
+
+
+def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
+    """The table of all runs, in the order given; columns by family and name."""
+    families = {name: task.family for _, results in runs for name, task in results.tasks.items()}
+    names = sorted(families, key=lambda name: (families[name], name))
+    columns = [_column(name, place, runs) for place, name in enumerate(names)]
+    cells = [
+        primary_cells([results.tasks.get(column_name) for _, results in runs], not column.mismatch)
+        for column_name, column in zip(names, columns, strict=True)
+    ]
+    spans = dict.fromkeys(sorted(set(families.values())), 0)
+    for family in families.values():
+        spans[family] += 1
+    return Leaderboard(
+        families=tuple(
+            Family(visible(name.replace("_", " ")), span) for name, span in spans.items()
+        ),
+        columns=tuple(columns),
+        rows=tuple(
+            Row(short(label), visible(label), tuple(column[index] for column in cells))
+            for index, label in enumerate(labels(runs))
+        ),
+    )
+
+
+def _column(name: str, place: int, runs: Sequence[Run]) -> Column:
+    tasks = [results.tasks[name] for _, results in runs if name in results.tasks]
+    metric_name, metric = _primary(tasks[0])
+    return Column(
+        task=short(name),
+        anchor=f"task-{place}",
+        metric=short(metric_name),
+        direction=direction(metric),
+        mismatch=_mismatch(tasks),
+    )
+
+
+def _primary(task: TaskResult) -> tuple[str, MetricResult]:
+    return next(iter(task.metrics.items()))
+
+
+def direction(metric: MetricResult) -> str:
+    """Which way is better, in words."""
+    if metric.ideal is not None:
+        return f"ideal {metric.ideal:g}"
+    return "higher is better" if metric.higher_is_better else "lower is better"
+
+
+def _mismatch(tasks: Sequence[TaskResult]) -> str:
+    """Why scores of the same task were not measured on the same work, or ""."""
+    differing = [
+        label
+        for label, values in (
+            ("versions of the task", {task.version for task in tasks}),
+            ("numbers of samples", {task.n for task in tasks}),
+            ("few-shot examples", {task.num_fewshot for task in tasks}),
+            ("prompts or data", {task.prompt_hash for task in tasks}),
+            ("metrics", {(*task.metrics,) for task in tasks}),
+        )
+        if len(values) > 1
+    ]
+    return f"Not comparable: different {', '.join(differing)}." if differing else ""
+
+
+def primary_cells(tasks: Sequence[TaskResult | None], comparable: bool) -> list[Cell]:
+    """The cells of a task's first metric."""
+    metrics = [None if task is None else _primary(task)[1] for task in tasks]
+    return metric_cells(metrics, tasks, comparable)
+
+
+def metric_cells(
+    metrics: Sequence[MetricResult | None],
+    tasks: Sequence[TaskResult | None],
+    comparable: bool,
+) -> list[Cell]:
+    """One column of cells: intervals drawn on one scale, those near the best marked."""
+    best = _near_best(metrics) if comparable else [False] * len(metrics)
+    scale = _scale(metrics)
+    return [
+        _cell(metric, task, scale, near)
+        for metric, task, near in zip(metrics, tasks, best, strict=True)
+    ]
+
+
+def _cell(
+    metric: MetricResult | None,
+    task: TaskResult | None,
+    scale: tuple[float, float] | None,
+    best: bool,
+) -> Cell:
+    if metric is None or task is None:
+        return Cell("–", "", "", "not run", None, False)
+    n = f"n = {amount(task.n)}"
+    failed = task.validity.failed
+    note = f"{amount(failed)} of {amount(task.n)} samples failed" if failed else ""
+    if metric.value is None:
+        return Cell("undefined", "", n, note, None, False)
+    return Cell(
+        number(metric.value, metric), interval(metric), n, note, _glyph(metric, scale), best
+    )
+
+
+def _near_best(metrics: Sequence[MetricResult | None]) -> list[bool]:
+    """Whose interval overlaps that of the best value; nothing is marked when there is one model."""
+    scored = [metric for metric in metrics if metric is not None and metric.value is not None]
+    if len(scored) < 2:
+        return [False] * len(metrics)
+    best = max(scored, key=_goodness)
+    return [
+        metric is not None and metric.value is not None and _overlap(metric, best)
+        for metric in metrics
+    ]
+
+
+def _goodness(metric: MetricResult) -> float:
+    value = metric.value or 0.0
+    if metric.ideal is not None:
+        return -abs(value - metric.ideal)
+    return value if metric.higher_is_better else -value
+
+
+def _overlap(one: MetricResult, other: MetricResult) -> bool:
+    if one.interval is None or other.interval is None:
+        return one.value == other.value
+    return one.interval[0] <= other.interval[1] and other.interval[0] <= one.interval[1]
+
+
+def _scale(metrics: Sequence[MetricResult | None]) -> tuple[float, float] | None:
+    ends = [end for metric in metrics if metric and metric.interval for end in metric.interval]
+    if not ends or min(ends) == max(ends):
+        return None
+    return min(ends), max(ends)
+
+
+def _glyph(metric: MetricResult, scale: tuple[float, float] | None) -> Glyph | None:
+    if metric.interval is None or metric.value is None or scale is None:
+        return None
+    lowest, highest = scale
+
+    def place(value: float) -> float:
+        # Two units are left at both ends for the mark of the value.
+        return 2 + (value - lowest) / (highest - lowest) * (GLYPH_WIDTH - 4)
+
+    low, high = place(metric.interval[0]), place(metric.interval[1])
+    return Glyph(f"{low:.1f}", f"{high:.1f}", f"{place(metric.value):.1f}", f"{high - low:.1f}")

@@ -1,0 +1,33 @@
+"""The leaderboard in a terminal: tasks are rows, since there usually are more of them."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_runs
+
+
+def print_table(runs: Sequence[Run], console: Console) -> None:
+    """Print every task's primary metric for every model, with its 95 % interval and n."""
+    board = build_leaderboard(order_runs(runs))
+    table = Table(caption="95 % bootstrap intervals; bold: the interval overlaps that of the best")
+    table.add_column("task")
+    table.add_column("metric")
+    for row in board.rows:
+        table.add_column(Text(row.model), justify="right")
+    for place, column in enumerate(board.columns):
+        cells = [_text(row.cells[place]) for row in board.rows]
+        metric = f"{column.metric} ({column.direction})"
+        table.add_row(Text(column.task), Text(metric), *cells)
+    console.print(table)
+    for column in board.columns:
+        if column.mismatch:
+            console.print(Text(f"{column.task}: {column.mismatch}"))
+
+
+def _text(cell: Cell) -> Text:
+    text = Text(cell.value, style="bold" if cell.best else "")
+    details = "\n".join(part for part in (cell.interval, cell.n, cell.note) if part)
+    return text.append(f"\n{details}", style="not bold dim")

@@ -1,0 +1,61 @@
+"""Text that comes from strangers, made safe to look at; numbers as people write them."""
+
+import re
+import unicodedata
+
+from evalharness.results import MetricResult
+
+LONGEST = 80
+_HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?=/|$)")
+# Characters that show nothing but change what is read: controls, bidirectional marks, zero width.
+_HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def visible(text: str) -> str:
+    """The text with hidden characters spelled out and home folders shortened to ~."""
+    shown = [
+        f"⟦U+{ord(character):04X}⟧"
+        if unicodedata.category(character) in _HIDDEN_CATEGORIES and character not in "\n\t"
+        else character
+        for character in _HOME.sub("~", text)
+    ]
+    return "".join(shown)
+
+
+def short(text: str) -> str:
+    """A visible text that is not longer than LONGEST characters."""
+    shown = visible(text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
+
+
+def number(value: float, metric: MetricResult) -> str:
+    """Three decimals without the leading zero for scores up to 1, one decimal for larger scales."""
+    if metric.bounds != (0.0, 1.0):
+        return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:.3f}"
+    return text if value >= 1 else text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
+
+
+def interval(metric: MetricResult) -> str:
+    """The 95 % interval, or why there is none."""
+    if metric.interval is None:
+        return "no interval"
+    low, high = metric.interval
+    return f"{number(low, metric)} to {number(high, metric)}"
+
+
+def amount(count: int) -> str:
+    """A whole number with thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that fits."""
+    if count == 0:
+        return "–"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"

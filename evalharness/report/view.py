@@ -1,0 +1,304 @@
+"""Everything the page shows, as text and places, from the runs: pure functions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evalharness.report.leaderboard import (
+    Cell,
+    Leaderboard,
+    Run,
+    build_leaderboard,
+    direction,
+    labels,
+    metric_cells,
+    order_runs,
+)
+from evalharness.report.text import amount, number, short, size, visible
+from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A line of a description list."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column of a task's table: a metric, with its direction and signature."""
+
+    name: str
+    direction: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of cells under its label."""
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTable:
+    """The primary metric for each value of a slice (rows), for each model (columns)."""
+
+    name: str
+    metric: str
+    models: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """A table of texts; the first of each row is its label."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSection:
+    """All that is shown of one task."""
+
+    name: str
+    anchor: str
+    description: str
+    warnings: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    headings: tuple[Heading, ...]
+    rows: tuple[TableRow, ...]
+    slices: tuple[SliceTable, ...]
+    validity: PlainTable
+    cost: PlainTable
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    facts: tuple[Fact, ...]
+    banners: tuple[str, ...]
+    leaderboard: Leaderboard
+    tasks: tuple[TaskSection, ...]
+    models: PlainTable
+
+
+def build_page(runs: Sequence[Run], title: str) -> Page:
+    """The view model of a report over runs; the same runs always give the same page."""
+    ordered = order_runs(runs)
+    leaderboard = build_leaderboard(ordered)
+    names = sorted(
+        {(task.family, name) for _, results in ordered for name, task in results.tasks.items()}
+    )
+    sections = [
+        _section(name, column.anchor, column.mismatch, ordered)
+        for (_, name), column in zip(names, leaderboard.columns, strict=True)
+    ]
+    return Page(
+        title=visible(title),
+        facts=_facts(ordered, len(names)),
+        banners=_banners(ordered, leaderboard),
+        leaderboard=leaderboard,
+        tasks=tuple(sections),
+        models=_models(ordered),
+    )
+
+
+def _facts(runs: Sequence[Run], tasks: int) -> tuple[Fact, ...]:
+    days = sorted({f"{(record.finished or record.started):%Y-%m-%d}" for record, _ in runs})
+    versions = sorted({record.environment.get("evalharness", "unknown") for record, _ in runs})
+    samples = sum(task.n for _, results in runs for task in results.tasks.values())
+    return (
+        Fact("Runs", amount(len(runs))),
+        Fact("Tasks", amount(tasks)),
+        Fact("Samples answered", amount(samples)),
+        Fact("Date", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
+        Fact("evalharness", visible(", ".join(versions))),
+    )
+
+
+def _banners(runs: Sequence[Run], leaderboard: Leaderboard) -> tuple[str, ...]:
+    limits = sorted({record.configuration.limit for record, _ in runs} - {None})  # type: ignore[type-var]
+    banners = []
+    if limits:
+        shown = ", ".join(amount(limit) for limit in limits if limit is not None)
+        banners.append(
+            f"Partial runs: only the first {shown} samples of each task were answered. "
+            "These are not the scores of the whole benchmarks."
+        )
+    mismatched = [column.task for column in leaderboard.columns if column.mismatch]
+    if mismatched:
+        banners.append(f"Runs that cannot be compared stand together in: {', '.join(mismatched)}.")
+    skipped = [
+        f"{short(name)} ({short(results.model.name)}: {visible(reason)})"
+        for record, results in runs
+        for name, reason in record.skipped.items()
+    ]
+    if skipped:
+        banners.append(f"Skipped: {'; '.join(skipped)}.")
+    return tuple(banners)
+
+
+def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> TaskSection:
+    tasks = [results.tasks.get(name) for _, results in runs]
+    (first, *_) = [task for task in tasks if task is not None]
+    record = next(record.tasks[name] for record, _ in runs if name in record.tasks)
+    metrics = list(first.metrics)
+    columns = [
+        metric_cells(
+            [None if task is None else task.metrics.get(metric) for task in tasks],
+            tasks,
+            not mismatch,
+        )
+        for metric in metrics
+    ]
+    names = [short(label) for label in labels(runs)]
+    return TaskSection(
+        name=visible(name),
+        anchor=anchor,
+        description=visible(record.description),
+        warnings=tuple(
+            visible(text) for text in (mismatch, record.caveat, record.content_warning) if text
+        ),
+        facts=_task_facts(record),
+        headings=tuple(
+            Heading(
+                short(metric),
+                direction(first.metrics[metric]),
+                visible(first.metrics[metric].signature),
+            )
+            for metric in metrics
+        ),
+        rows=tuple(
+            TableRow(label, tuple(column[index] for column in columns))
+            for index, label in enumerate(names)
+            if tasks[index] is not None
+        ),
+        slices=_slices(first, tasks, names),
+        validity=_validity(tasks, names),
+        cost=_cost(tasks, names),
+    )
+
+
+def _task_facts(record: TaskRecord) -> tuple[Fact, ...]:
+    facts = (
+        ("Data", record.source),
+        ("Revision", record.revision),
+        ("Licence", record.licence),
+        ("Languages", ", ".join(record.languages)),
+        ("Few-shot examples", str(record.num_fewshot)),
+        ("Task version", str(record.version)),
+        ("Prompts", f"sha256:{record.prompt_hash[:16]}"),
+    )
+    return tuple(Fact(name, visible(value)) for name, value in facts if value)
+
+
+def _slices(
+    first: TaskResult, tasks: Sequence[TaskResult | None], names: Sequence[str]
+) -> tuple[SliceTable, ...]:
+    metric = next(iter(first.metrics))
+    present = [(name, task) for name, task in zip(names, tasks, strict=True) if task is not None]
+    tables = []
+    for slice_name in sorted({key for _, task in present for key in task.slices}):
+        values = sorted({value for _, task in present for value in task.slices.get(slice_name, {})})
+        rows = []
+        for value in values:
+            parts = [task.slices.get(slice_name, {}).get(value) for _, task in present]
+            n = next(part.n for part in parts if part is not None)
+            cells = tuple(_slice_cell(part, metric) for part in parts)
+            rows.append(TableRow(f"{short(value)} (n = {amount(n)})", cells))
+        models = tuple(name for name, _ in present)
+        tables.append(SliceTable(short(slice_name), short(metric), models, tuple(rows)))
+    return tuple(tables)
+
+
+def _slice_cell(part: SliceResult | None, metric: str) -> Cell:
+    result: MetricResult | None = part.metrics.get(metric) if part else None
+    if result is None or result.value is None:
+        return Cell("–", "", "", "", None, False)
+    shown = ""
+    if result.interval:
+        shown = f"{number(result.interval[0], result)} to {number(result.interval[1], result)}"
+    return Cell(number(result.value, result), shown, "", "", None, False)
+
+
+def _table(
+    headings: tuple[str, ...],
+    tasks: Sequence[TaskResult | None],
+    names: Sequence[str],
+    values: Callable[[TaskResult], tuple[str, ...]],
+) -> PlainTable:
+    rows = [
+        (name, *values(task)) for name, task in zip(names, tasks, strict=True) if task is not None
+    ]
+    return PlainTable(headings, tuple(rows))
+
+
+def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:
+    headings = ("Model", "Samples", "Failed", "Prompt truncated", "Cut off at the limit", "Empty")
+
+    def values(task: TaskResult) -> tuple[str, ...]:
+        found = task.validity
+        counts = (found.samples, found.failed, found.truncated, found.unfinished, found.empty)
+        return tuple(amount(count) for count in counts)
+
+    return _table(headings, tasks, names, values)
+
+
+def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:
+    headings = (
+        "Model",
+        "Seconds",
+        "Requests",
+        "From the store",
+        "Prompt tokens",
+        "Computed",
+        "Generated",
+        "Peak memory",
+    )
+
+    def values(task: TaskResult) -> tuple[str, ...]:
+        cost = task.cost
+        counts = (cost.requests, cost.from_store, cost.prompt_tokens, cost.computed_tokens)
+        return (
+            f"{cost.request_seconds:.1f}",
+            *(amount(count) for count in counts),
+            amount(cost.generated_tokens),
+            size(cost.peak_memory_bytes),
+        )
+
+    return _table(headings, tasks, names, values)
+
+
+def _models(runs: Sequence[Run]) -> PlainTable:
+    headings = (
+        "Model",
+        "Spec",
+        "Architecture",
+        "Parameters",
+        "Precision",
+        "Device",
+        "Context",
+        "Fingerprint",
+        "Run",
+    )
+    rows = [
+        (
+            short(label),
+            short(results.model.spec),
+            short(results.model.architecture),
+            amount(results.model.parameters) if results.model.parameters else "–",
+            short(results.model.dtype),
+            short(results.model.device),
+            amount(results.model.max_length) if results.model.max_length else "–",
+            short(results.model.fingerprint[:12]),
+            short(results.run_id),
+        )
+        for label, (_, results) in zip(labels(runs), runs, strict=True)
+    ]
+    return PlainTable(headings, tuple(rows))
