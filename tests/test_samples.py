@@ -1,0 +1,48 @@
+"""Few-shot examples, and the builders of samples."""
+
+import pytest
+
+from evalharness.records import Generation, LogLikelihood, Message, Sample
+from evalharness.samples import (
+    generation,
+    likelihood_comparison,
+    multiple_choice,
+    solved,
+    with_shots,
+)
+
+CHOICE = multiple_choice(id="1", prompt="Q: a\nA:", choices=["x", "y"], gold=1)
+TEXT = generation(id="2", prompt="Q: b\nA:", references=["z", "other"], max_tokens=5)
+
+
+def test_a_solved_sample_shows_the_right_answer() -> None:
+    assert solved(CHOICE) == "Q: a\nA: y"
+    assert solved(TEXT) == "Q: b\nA: z"
+
+
+def test_shots_stand_before_every_prompt_with_an_empty_line_between() -> None:
+    shown = with_shots(CHOICE, [TEXT, CHOICE])
+    prompts = {request.prompt for request in shown.requests}
+    assert prompts == {"Q: b\nA: z\n\nQ: a\nA: y\n\nQ: a\nA:"}
+    continuations = [
+        request.continuation for request in shown.requests if isinstance(request, LogLikelihood)
+    ]
+    assert continuations == [" x", " y"]
+    assert with_shots(CHOICE, []) is CHOICE
+
+
+def test_shots_before_chat_messages_are_refused() -> None:
+    chat = Sample(id="3", requests=(Generation((Message("user", "hi"),), 5),))
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(chat, [TEXT])
+
+
+def test_impossible_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="option is empty"):
+        multiple_choice(id="1", prompt="Q", choices=["x", ""], gold=0)
+    with pytest.raises(ValueError, match="right answer is option 2"):
+        multiple_choice(id="1", prompt="Q", choices=["x", "y"], gold=2)
+    with pytest.raises(ValueError, match="no reference"):
+        generation(id="1", prompt="Q", references=[], max_tokens=5)
+    with pytest.raises(ValueError, match="text to compare is empty"):
+        likelihood_comparison(id="1", prompts=["", ""], continuations=["a", ""])
