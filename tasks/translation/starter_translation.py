@@ -1,0 +1,59 @@
+"""Starter translation: English with German, French, Spanish, Japanese and Chinese, both ways.
+
+Data: data/starter_translation.jsonl, written for this project (Apache-2.0): 70 segments of seven
+domains in all six languages, see README.md.
+
+    {"id": "science-02", "domain": "science", "original": "de",
+     "en": "The deeper you dive, the less red light reaches you.",
+     "de": "Je tiefer man taucht, desto weniger rotes Licht kommt an.", "fr": ..., "es": ..., ...}
+"""
+
+from functools import partial
+from pathlib import Path
+
+from evalharness.metrics.translation import bleu, chrf, ter
+from evalharness.records import Row, Sample, Task
+from evalharness.samples import generation
+from evalharness.sources import LocalFile
+
+DATA = Path(__file__).parent / "data"
+NAMES = {
+    "en": "English",
+    "de": "German",
+    "es": "Spanish",
+    "fr": "French",
+    "ja": "Japanese",
+    "zh": "Chinese",
+}
+OTHERS = [code for code in NAMES if code != "en"]
+DIRECTIONS = [("en", code) for code in OTHERS] + [(code, "en") for code in OTHERS]
+
+
+def sample(row: Row, source: str, target: str) -> Sample:
+    """One segment in one direction."""
+    return generation(
+        id=row["id"],
+        prompt=f"{NAMES[source]} phrase: {row[source]}\n\n{NAMES[target]} phrase:",
+        references=[row[target]],
+        max_tokens=128,
+        stop=("\n",),
+        source=row[source],
+        slices={"domain": row["domain"], "original": row["original"]},
+    )
+
+
+TASKS = tuple(
+    Task(
+        name=f"starter-translation-{source}-{target}",
+        family="translation",
+        version=1,
+        data=LocalFile(DATA / "starter_translation.jsonl"),
+        shots=LocalFile(DATA / "starter_translation_shots.jsonl"),
+        sample=partial(sample, source=source, target=target),
+        metrics=(chrf(2), bleu(target), chrf(), ter()),
+        languages=(source, target),
+        licence="Apache-2.0",
+        description=f"Short segments of seven domains from {NAMES[source]} into {NAMES[target]}.",
+    )
+    for source, target in DIRECTIONS
+)
