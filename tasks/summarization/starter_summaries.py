@@ -1,0 +1,47 @@
+r"""Starter summaries: short news-like articles in two sentences.
+
+Data: data/starter_summaries.jsonl, written for this project (Apache-2.0): 60 invented articles on
+ten topics, see README.md. A summary has one sentence a line.
+
+    {"id": "courts-03", "topic": "courts",
+     "document": "Police in Novy Brod have solved a series of thefts in which only left shoes ...",
+     "summary": "The thief who took thirty-one left shoes from shops in Novy Brod was a fox.\n..."}
+"""
+
+from pathlib import Path
+
+from evalharness.extraction import first_paragraph
+from evalharness.metrics.rouge import ROUGE_1, ROUGE_2, ROUGE_L, ROUGE_LSUM
+from evalharness.records import Row, Sample, Task
+from evalharness.samples import generation
+from evalharness.sources import LocalFile
+
+DATA = Path(__file__).parent / "data"
+INSTRUCTION = "Summarize the following article in two sentences:"
+
+
+def sample(row: Row) -> Sample:
+    return generation(
+        id=row["id"],
+        prompt=f"{INSTRUCTION}\n\n{row['document']}\n\nSummary:",
+        references=[row["summary"]],
+        max_tokens=80,
+        source=row["document"],
+        slices={"topic": row["topic"]},
+    )
+
+
+TASKS = (
+    Task(
+        name="starter-summaries",
+        family="summarization",
+        version=1,
+        data=LocalFile(DATA / "starter_summaries.jsonl"),
+        shots=LocalFile(DATA / "starter_summaries_shots.jsonl"),
+        sample=sample,
+        extract=first_paragraph,
+        metrics=(ROUGE_1, ROUGE_2, ROUGE_L, ROUGE_LSUM),
+        licence="Apache-2.0",
+        description="Two-sentence summaries of short invented news articles.",
+    ),
+)
