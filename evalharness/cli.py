@@ -122,6 +122,9 @@ def _open(suite: "Suite") -> tuple[list["Backend"], list["PreparedTask"]]:
         prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
         for task in chosen
     ]
+    for task in prepared:
+        if task.record.num_fewshot < suite.num_fewshot:
+            click.echo(f"{task.name} defines no few-shot examples and is run without", err=True)
     return backends, prepared
 
 

@@ -46,8 +46,9 @@ class PreparedTask:
 def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> PreparedTask:
     """Read the first `limit` rows (all if None) and put `num_fewshot` examples before each prompt.
 
-    Raises DataError for a row that is no sample, two samples of one id, no rows at all, and an
-    example that is also evaluated; UsageError when the task has not enough examples.
+    A task that defines no examples, such as one that scores whole texts, is run without any, which
+    its record says. Raises DataError for a row that is no sample, two samples of one id, no rows at
+    all, and an example that is also evaluated; UsageError when the task has not enough examples.
     """
     samples = _samples(task, task.data, limit)
     shots = _draw_shots(task, num_fewshot, seed, samples)
@@ -59,7 +60,7 @@ def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> Pr
         source=identity.name,
         revision=identity.revision,
         n=len(prompted),
-        num_fewshot=num_fewshot,
+        num_fewshot=len(shots),
         prompt_hash=prompt_hash(prompted),
         languages=task.languages,
         licence=task.licence,
@@ -106,12 +107,8 @@ def _draw_shots(
     task: Task, number: int, seed: int, evaluated: Sequence[Sample]
 ) -> Sequence[Sample]:
     """The same examples for all samples, so that their text is shared and computed once."""
-    if number == 0:
+    if number == 0 or task.shots is None:
         return ()
-    if task.shots is None:
-        raise UsageError(
-            f"task {task.name!r} has no few-shot examples; run it without --num-fewshot."
-        )
     pool = _samples(task, task.shots, None)
     if number > len(pool):
         raise UsageError(

