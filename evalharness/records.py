@@ -133,7 +133,7 @@ class Row(Mapping[str, Any]):
         return len(self._fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One item of a task.
 
@@ -225,7 +225,7 @@ class Source(Protocol):
     def identity(self) -> DataIdentity: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A benchmark: data, how a row becomes a sample, and the metrics, the primary one first.
 

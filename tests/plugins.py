@@ -37,9 +37,20 @@ def answer(row):
     )
 
 
-TASKS = (
-    Task("toy-choice", "question_answering", 1, DATA, choice, (ACCURACY, ACCURACY_NORM), SHOTS),
-    Task("toy-answer", "question_answering", 1, DATA, answer, (EXACT_MATCH, TOKEN_F1), SHOTS),
+TASKS = tuple(
+    Task(
+        name=name,
+        family="question_answering",
+        version=1,
+        data=DATA,
+        sample=sample,
+        metrics=metrics,
+        shots=shots,
+    )
+    for name, sample, metrics, shots in (
+        ("toy-choice", choice, (ACCURACY, ACCURACY_NORM), SHOTS),
+        ("toy-answer", answer, (EXACT_MATCH, TOKEN_F1), SHOTS),
+    )
 )
 '''
 

@@ -160,7 +160,7 @@ def test_few_shot_examples_come_before_every_prompt(workplace: Workplace) -> Non
 
 def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: Workplace) -> None:
     plugin = workplace.folder / "plugins" / "toy.py"
-    plugin.write_text(plugin.read_text().replace("TOKEN_F1), SHOTS)", "TOKEN_F1))"))
+    plugin.write_text(plugin.read_text().replace("TOKEN_F1), SHOTS)", "TOKEN_F1), None)"))
     done = workplace("run", "-m", "baseline:random", "-t", "toy-*", "--tasks-dir", "plugins",
                      "--num-fewshot", "2", "--format", "json")  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -101,7 +101,12 @@ def test_greedy_text_equals_transformers_generate(folder: Path, theirs: LlamaFor
     tokenizer = Tokenizer(folder)
     for index, prompt in enumerate(prompts):
         (tokens,) = tokenizer.encode([prompt])
-        output = theirs.generate(torch.tensor([tokens]), max_new_tokens=24, do_sample=False)
+        output = theirs.generate(
+            torch.tensor([tokens]),
+            max_new_tokens=24,
+            do_sample=False,
+            eos_token_id=sorted(tokenizer.end_tokens),
+        )
         outcome = outcomes[index]
         assert isinstance(outcome, GenerationResponse)
         assert outcome.text == tokenizer.decode(output[0, len(tokens) :].tolist())

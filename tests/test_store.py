@@ -18,13 +18,14 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Message,
+    Request,
     Response,
 )
 from evalharness.store import Store, request_key
 
 ANSWER = GenerationResponse("text", "stop", cost=Cost(0.5, 10, 5, 3))
 
-REQUESTS = [
+REQUESTS: list[Request] = [
     LogLikelihood("a", "b"),
     LogLikelihood("ab", ""),
     LogLikelihood("", "ab"),

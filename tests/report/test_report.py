@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -90,7 +91,7 @@ def test_without_intervals_only_equal_values_are_together() -> None:
     ],
 )
 def test_runs_of_different_work_are_flagged_and_nothing_is_marked(
-    change: dict[str, object], words: str
+    change: dict[str, Any], words: str
 ) -> None:
     scores = {"acc": metric(0.5, (0.4, 0.6))}
     runs = [run("a", {"task": task(scores)}), run("b", {"task": task(scores, **change)})]
