@@ -216,6 +216,7 @@ def _validity(rows: Sequence[SampleRow]) -> Validity:
 
 
 def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:
+    computed = not all(answer.from_store for answer in answers)
     costs = [
         Cost() if isinstance(answer.outcome, Failure) else answer.outcome.cost for answer in answers
     ]
@@ -224,7 +225,8 @@ def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:
         prompt_tokens=sum(cost.prompt_tokens for cost in costs),
         computed_tokens=sum(cost.computed_tokens for cost in costs),
         generated_tokens=sum(cost.generated_tokens for cost in costs),
-        peak_memory_bytes=peak_memory_bytes,
+        # What this process needed says nothing of answers that another one computed.
+        peak_memory_bytes=peak_memory_bytes if computed else 0,
         from_store=sum(answer.from_store for answer in answers),
         requests=len(answers),
     )
