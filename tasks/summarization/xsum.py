@@ -36,6 +36,7 @@ TASKS = (
         sample=sample,
         extract=first_paragraph,
         metrics=(ROUGE_1, ROUGE_2, ROUGE_L),
+        licence="see the data set's card",
         description="One-sentence summaries of BBC articles.",
         caveat="1,000 rows of XSum's validation split, not its test split: "
         "these are not official XSum scores.",
