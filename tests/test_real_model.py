@@ -19,7 +19,7 @@ from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Generation, GenerationResponse, Instance, Sample
 from evalharness.samples import with_shots
-from evalharness.transformer.cache import StemCache
+from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import load_transformer
@@ -74,9 +74,8 @@ def test_logits_equal_transformers(folder: Path, theirs: LlamaForCausalLM) -> No
     (tokens,) = Tokenizer(folder).encode(["The capital of France is Paris. " * 5])
     length = len(tokens)
     with torch.inference_mode():
-        mask = torch.ones(length, length, dtype=torch.bool).tril()[None, None]
-        positions = torch.arange(length)[None]
-        found = ours.logits(ours(torch.tensor([tokens]), positions, mask, StemCache([])))
+        row = torch.tensor([tokens])
+        found = ours.logits(ours(row, torch.arange(length)[None], causal_attention(row)))
         expected = theirs(torch.tensor([tokens])).logits
     assert (found - expected).abs().max() < 1e-3  # of logits as large as 30, in float32
     difference = found.log_softmax(-1) - expected.log_softmax(-1)

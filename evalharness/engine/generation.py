@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from evalharness.engine.packs import ComputedPack, PackRunner, Shares
-from evalharness.engine.trie import Limits, Pack, Query, plan
-from evalharness.transformer.cache import KeysValues, SlotCache
+from evalharness.engine.trie import Integers, Limits, Pack, Query, plan
+from evalharness.transformer.attention import KeysValues, SlotAttention
 from evalharness.transformer.model import Transformer
 
 # Positions that all slots together may hold: what bounds the memory of the cache.
@@ -96,7 +96,7 @@ class _Decoder:
         config = model.config
         self._model = model
         self._jobs = jobs
-        self._cache = SlotCache(
+        self._attention = SlotAttention(
             config.layers,
             slots,
             config.key_value_heads,
@@ -109,14 +109,13 @@ class _Decoder:
     @torch.inference_mode()
     def prefill(self, pack: Pack, computed: ComputedPack) -> list[_Slot]:
         """Give every prompt that ends in the pack a slot, and its first token."""
-        if not pack.ends:
+        if not len(pack.ends):
             return []
-        lasts = [pack.segments[end.segment].stop - 1 for end in pack.ends]
-        first_tokens = self._likeliest(computed.hidden[lasts])
-        for end, token in zip(pack.ends, first_tokens, strict=True):
-            sequence = _sequence(computed.keys_values, pack.path(end.segment))
-            self._cache.fill(len(self.active), sequence)
-            self.active.append(_Slot(end.query, sequence[0][0].shape[2], [token]))
+        first_tokens = self._likeliest(computed.hidden[pack.ends[:, 0]])
+        for (place, job), token in zip(pack.ends.tolist(), first_tokens, strict=True):
+            sequence = _sequence(computed.keys_values, pack.path(place))
+            self._attention.fill(len(self.active), sequence)
+            self.active.append(_Slot(job, sequence[0][0].shape[2], [token]))
         return self.active[-len(pack.ends) :]
 
     @torch.inference_mode()
@@ -125,12 +124,11 @@ class _Decoder:
         started = time.perf_counter()
         device = self._model.embedding.weight.device
         lengths = [slot.length for slot in self.active]
-        mask = self._cache.begin_step(lengths)
+        self._attention.begin_step(lengths)
         hidden = self._model(
             torch.tensor([[slot.generated[-1]] for slot in self.active], device=device),
             torch.tensor([[length] for length in lengths], device=device),
-            mask,
-            self._cache,
+            self._attention,
         )
         tokens = self._likeliest(hidden[:, 0])
         share = (time.perf_counter() - started) / len(tokens)
@@ -151,7 +149,7 @@ class _Decoder:
             last = self.active.pop()
             if last is not slot:
                 self.active[place] = last
-                self._cache.move(len(self.active), place, last.length)
+                self._attention.move(len(self.active), place, last.length)
             text, finish = ended
             yield Continuation(
                 slot.job, text, finish, len(slot.generated), slot.computed_tokens, slot.seconds
@@ -162,7 +160,7 @@ class _Decoder:
         return self._model.logits(hidden).argmax(-1).tolist()
 
 
-def _sequence(stems: Sequence[KeysValues], places: list[int]) -> KeysValues:
+def _sequence(stems: Sequence[KeysValues], places: Integers) -> KeysValues:
     """Keys and values of one whole prompt: all of the stems, then its own places of the pack."""
     *above, own = stems
     return [

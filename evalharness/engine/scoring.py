@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,12 +44,11 @@ def score(
     for index, pack in enumerate(packs):
         started = time.perf_counter()
         values, likeliest = target_scores(model, runner.run(index).hidden, pack)
-        for target, value, best in zip(pack.targets, values, likeliest, strict=True):
-            log_probability[target.query] += value
-            greedy[target.query] &= best
+        for query, value, best in zip(pack.targets[:, 2].tolist(), values, likeliest, strict=True):
+            log_probability[query] += value
+            greedy[query] &= best
         divided = shares.divide(pack, time.perf_counter() - started)
-        for end, (tokens, seconds) in zip(pack.ends, divided, strict=True):
-            query = end.query
+        for query, (tokens, seconds) in zip(pack.ends[:, 1].tolist(), divided, strict=True):
             yield Score(query, log_probability[query], greedy[query], tokens, seconds)
 
 
@@ -58,14 +58,13 @@ def target_scores(model: Transformer, hidden: Tensor, pack: Pack) -> tuple[list[
 
     hidden: (T, W). The output layer runs once for each place, however many targets it has.
     """
-    places = sorted({target.position for target in pack.targets})
-    row_of = {place: row for row, place in enumerate(places)}
-    rows = torch.tensor([row_of[target.position] for target in pack.targets], dtype=torch.long)
-    tokens = torch.tensor([target.token for target in pack.targets], dtype=torch.long)
+    places, rows_of_targets = np.unique(pack.targets[:, 0], return_inverse=True)
+    rows = torch.from_numpy(rows_of_targets)
+    tokens = torch.from_numpy(pack.targets[:, 1])
     values = torch.empty(len(rows), dtype=torch.float32)
     likeliest = torch.empty(len(rows), dtype=torch.bool)
     for start in range(0, len(places), LOGIT_ROWS):
-        chosen = torch.tensor(places[start : start + LOGIT_ROWS], device=hidden.device)
+        chosen = torch.from_numpy(places[start : start + LOGIT_ROWS]).to(hidden.device)
         logits = model.logits(hidden[chosen])  # (rows, V)
         inside = (rows >= start) & (rows < start + LOGIT_ROWS)
         row = (rows[inside] - start).to(hidden.device)

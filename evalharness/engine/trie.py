@@ -26,66 +26,41 @@ class Query:
     targets: Tokens = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """tokens [start, stop) of a pack: a node of the trie; `parent` is an earlier segment or -1."""
-
-    start: int
-    stop: int
-    parent: int
+Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """At place `position` of its pack, the probability of `token` is wanted for a query."""
-
-    position: int
-    token: int
-    query: int
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The last token of a query stands at the end of segment `segment` of its pack."""
-
-    segment: int
-    query: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pack:
-    """One row to compute.
+    """One row of T tokens to compute: parts of the trie, laid out depth first, without padding.
 
-    stems     earlier packs, from the root down, whose every token is seen by every token of this
-    kept      later packs name this one as a stem
+    stems      earlier packs, from the root down, whose every token is seen by every token of this
+    kept       later packs name this one as a stem
+    tokens     (T,)
+    positions  (T,), the depth of each token in its own text
+    reach      (T,): place i is seen by the places [i, reach[i]), which are all that is below it
+    targets    (K, 3): the place after which, the token of which, and the query for which a
+               probability is wanted
+    ends       (E, 2): the place of a query's last token, and the query
     """
 
     stems: tuple[int, ...]
-    tokens: tuple[int, ...]
-    positions: tuple[int, ...]
-    segments: tuple[Segment, ...]
-    targets: tuple[Target, ...]
-    ends: tuple[End, ...]
     kept: bool
+    tokens: Integers
+    positions: Integers
+    reach: Integers
+    targets: Integers
+    ends: Integers
 
-    def mask(self) -> NDArray[np.bool_]:
-        """(T, T): true where the token of the row sees the token of the column."""
-        seen = np.zeros((len(self.tokens), len(self.tokens)), dtype=bool)
-        for segment in self.segments:
-            rows = slice(segment.start, segment.stop)
-            if segment.parent >= 0:
-                seen[rows] = seen[self.segments[segment.parent].stop - 1]
-            length = segment.stop - segment.start
-            seen[rows, rows] = np.tri(length, dtype=bool)
-        return seen
+    def path(self, place: int) -> Integers:
+        """All places of this pack that `place` sees, itself included, from the top down."""
+        return np.flatnonzero(self.reach[: place + 1] > place)
 
-    def path(self, segment: int) -> list[int]:
-        """Places in this pack of all tokens from the top down to the end of a segment."""
-        spans = []
-        while segment >= 0:
-            spans.append(range(self.segments[segment].start, self.segments[segment].stop))
-            segment = self.segments[segment].parent
-        return [place for span in reversed(spans) for place in span]
+    def firsts(self) -> Integers:
+        """(T,): for each place the start of the tree it stands in; trees do not see each other."""
+        furthest = np.maximum.accumulate(self.reach)
+        starts = np.flatnonzero(np.r_[True, furthest[:-1] <= np.arange(1, len(self.tokens))])
+        lengths = np.diff(np.r_[starts, len(self.tokens)])
+        return np.repeat(starts, lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +228,12 @@ class _PackBuilder:
 
     def __init__(self, stems: tuple[int, ...], queries: Sequence[Query]) -> None:
         self.tokens: list[int] = []
-        self.ends: list[End] = []
+        self.ends: list[tuple[int, int]] = []
         self._stems = stems
         self._queries = queries
         self._positions: list[int] = []
-        self._segments: list[Segment] = []
-        self._targets: list[Target] = []
+        self._segments: list[tuple[int, int, int]] = []  # start, stop, parent
+        self._targets: list[tuple[int, int, int]] = []
         self._segment_of: dict[int, int] = {}  # id of a node -> its segment
 
     def missing(self, path: Sequence[_Node]) -> int:
@@ -278,13 +253,23 @@ class _PackBuilder:
     def build(self, *, kept: bool) -> Pack:
         return Pack(
             stems=self._stems,
-            tokens=tuple(self.tokens),
-            positions=tuple(self._positions),
-            segments=tuple(self._segments),
-            targets=tuple(self._targets),
-            ends=tuple(self.ends),
             kept=kept,
+            tokens=np.array(self.tokens, dtype=np.int64),
+            positions=np.array(self._positions, dtype=np.int64),
+            reach=self._reach(),
+            targets=np.array(self._targets, dtype=np.int64).reshape(-1, 3),
+            ends=np.array(self.ends, dtype=np.int64).reshape(-1, 2),
         )
+
+    def _reach(self) -> Integers:
+        reach = np.empty(len(self.tokens), dtype=np.int64)
+        stops = [stop for _, stop, _ in self._segments]
+        for index in reversed(range(len(self._segments))):
+            start, stop, parent = self._segments[index]
+            reach[start:stop] = stops[index]
+            if parent >= 0:
+                stops[parent] = max(stops[parent], stops[index])
+        return reach
 
     def _lay_out(self, path: Sequence[_Node]) -> None:
         parent = -1
@@ -294,9 +279,10 @@ class _PackBuilder:
                 self.tokens.extend(node.tokens)
                 self._positions.extend(range(node.depth, node.depth + len(node.tokens)))
                 self._segment_of[id(node)] = len(self._segments)
-                self._segments.append(Segment(start, stop, parent))
+                self._segments.append((start, stop, parent))
             parent = self._segment_of[id(node)]
-        self.ends.extend(End(parent, query) for query in path[-1].queries)
+        last = self._segments[parent][1] - 1
+        self.ends.extend((last, query) for query in path[-1].queries)
 
     def _ask(self, path: Sequence[_Node], queries: Sequence[int]) -> None:
         """Note the targets that lie on the path; those above it were asked for by its stems."""
@@ -307,8 +293,8 @@ class _PackBuilder:
                 stop = node.depth + len(node.tokens)
                 if stop <= first:
                     break
-                start = self._segments[self._segment_of[id(node)]].start
+                start = self._segments[self._segment_of[id(node)]][0]
                 self._targets.extend(
-                    Target(start + depth - node.depth, query.targets[depth - first], number)
+                    (start + depth - node.depth, query.targets[depth - first], number)
                     for depth in range(max(first, node.depth), min(stop, len(query.tokens)))
                 )

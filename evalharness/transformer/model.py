@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from evalharness.transformer.cache import KeyValueCache
+from evalharness.transformer.attention import Attention, AttentionKind
 from evalharness.transformer.config import TransformerConfig
 
 
@@ -26,14 +26,12 @@ class Transformer(nn.Module):
         self.norm = RootMeanSquareNorm(config)
         self.output = nn.Linear(config.width, config.vocabulary_size, bias=False)
 
-    def forward(
-        self, tokens: Tensor, positions: Tensor, mask: Tensor, cache: KeyValueCache
-    ) -> Tensor:
-        """tokens, positions (B, T) and mask (B or 1, 1, T, S), true where seen -> (B, T, W)."""
+    def forward(self, tokens: Tensor, positions: Tensor, attention: Attention) -> Tensor:
+        """tokens, positions (B, T) -> (B, T, W); `attention` says which tokens see which."""
         hidden = self.embedding(tokens)  # (B, T, W)
         rotation = rotary_angles(positions, self.config, hidden.dtype)
         for layer in self.layers:
-            hidden = layer(hidden, rotation, mask, cache)
+            hidden = layer(hidden, rotation, attention)
         return self.norm(hidden)  # type: ignore[no-any-return]
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -47,18 +45,14 @@ class Layer(nn.Module):
     def __init__(self, config: TransformerConfig, index: int) -> None:
         super().__init__()
         self.attention_norm = RootMeanSquareNorm(config)
-        self.attention = Attention(config, index)
+        self.attention = SelfAttention(config, index)
         self.feed_forward_norm = RootMeanSquareNorm(config)
         self.feed_forward = FeedForward(config)
 
     def forward(
-        self,
-        hidden: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        mask: Tensor,
-        cache: KeyValueCache,
+        self, hidden: Tensor, rotation: tuple[Tensor, Tensor], attention: Attention
     ) -> Tensor:
-        hidden = hidden + self.attention(self.attention_norm(hidden), rotation, mask, cache)
+        hidden = hidden + self.attention(self.attention_norm(hidden), rotation, attention)
         return hidden + self.feed_forward(self.feed_forward_norm(hidden))  # type: ignore[no-any-return]
 
 
@@ -76,12 +70,13 @@ class RootMeanSquareNorm(nn.Module):
         return self.weight * (exact * scale).to(hidden.dtype)
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Grouped-query attention: H query heads share G key/value heads."""
 
     def __init__(self, config: TransformerConfig, index: int) -> None:
         super().__init__()
         self.index = index
+        self.kind = AttentionKind(scale=config.head_width**-0.5)
         self.head_width = config.head_width
         queries, keys = config.heads * config.head_width, config.key_value_heads * config.head_width
         self.query = nn.Linear(config.width, queries, bias=False)
@@ -90,19 +85,12 @@ class Attention(nn.Module):
         self.output = nn.Linear(queries, config.width, bias=False)
 
     def forward(
-        self,
-        hidden: Tensor,
-        rotation: tuple[Tensor, Tensor],
-        mask: Tensor,
-        cache: KeyValueCache,
+        self, hidden: Tensor, rotation: tuple[Tensor, Tensor], attention: Attention
     ) -> Tensor:
         queries = rotate(self._heads(self.query(hidden)), rotation)  # (B, H, T, D)
         keys = rotate(self._heads(self.key(hidden)), rotation)  # (B, G, T, D)
         values = self._heads(self.value(hidden))  # (B, G, T, D)
-        keys, values = cache.extend(self.index, keys, values)  # (B, G, S, D)
-        mixed = functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, enable_gqa=True
-        )  # (B, H, T, D)
+        mixed = attention.attend(self.index, self.kind, queries, keys, values)  # (B, H, T, D)
         return self.output(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _heads(self, joined: Tensor) -> Tensor:

@@ -31,10 +31,7 @@ def seen_tokens(packs: list[Pack], index: int, place: int) -> list[tuple[int, in
         for stem in pack.stems
         for above in range(len(packs[stem].tokens))
     ]
-    row = pack.mask()[place]
-    return seen + [
-        (pack.positions[other], pack.tokens[other]) for other in range(len(row)) if row[other]
-    ]
+    return seen + [(pack.positions[other], pack.tokens[other]) for other in pack.path(place)]
 
 
 @given(queries(), LIMITS)
@@ -44,12 +41,11 @@ def test_every_target_is_asked_once_after_exactly_its_own_prefix(
     packs = plan(asked, limits)
     found: dict[int, list[tuple[int, int]]] = {index: [] for index in range(len(asked))}
     for index, pack in enumerate(packs):
-        for target in pack.targets:
-            prefix = seen_tokens(packs, index, target.position)
+        for place, token, query in pack.targets.tolist():
+            prefix = seen_tokens(packs, index, place)
             assert [position for position, _ in prefix] == list(range(len(prefix)))
-            tokens = asked[target.query].tokens
-            assert tuple(token for _, token in prefix) == tokens[: len(prefix)]
-            found[target.query].append((len(prefix), target.token))
+            assert tuple(above for _, above in prefix) == asked[query].tokens[: len(prefix)]
+            found[query].append((len(prefix), token))
     for index, query in enumerate(asked):
         first = len(query.tokens) - len(query.targets) + 1
         assert sorted(found[index]) == [
@@ -63,11 +59,18 @@ def test_every_query_ends_once_and_its_path_spells_it(asked: list[Query], limits
     ended = []
     for pack in packs:
         above = [token for stem in pack.stems for token in packs[stem].tokens]
-        for end in pack.ends:
-            ended.append(end.query)
-            path = [pack.tokens[place] for place in pack.path(end.segment)]
-            assert tuple(above + path) == asked[end.query].tokens
+        for place, query in pack.ends.tolist():
+            ended.append(query)
+            assert (*above, *pack.tokens[pack.path(place)]) == asked[query].tokens
     assert sorted(ended) == list(range(len(asked)))
+
+
+@given(queries(), LIMITS)
+def test_trees_of_a_pack_do_not_see_each_other(asked: list[Query], limits: Limits) -> None:
+    for pack in plan(asked, limits):
+        firsts = pack.firsts()
+        for place in range(len(pack.tokens)):
+            assert pack.path(place)[0] == firsts[place]
 
 
 @given(queries(), LIMITS)
@@ -85,7 +88,7 @@ def test_packs_keep_to_their_size_unless_one_query_is_longer(
 ) -> None:
     for pack in plan(asked, limits):
         if not pack.kept and len(pack.tokens) > limits.pack_size:
-            assert len({asked[end.query].tokens for end in pack.ends}) == 1
+            assert len({asked[query].tokens for query in pack.ends[:, 1]}) == 1
 
 
 @given(queries())

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from evalharness.errors import DataError
-from evalharness.transformer.cache import StemCache
+from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.gguf import converted
 from evalharness.transformer.tokenizer import Tokenizer
@@ -109,8 +109,7 @@ def test_logits_equal_those_of_transformers_own_reader(
     ).eval()
     tokens = torch.arange(2, 40)[None]
     with torch.inference_mode():
-        mask = torch.ones(38, 38, dtype=torch.bool).tril()[None, None]
-        found = ours.logits(ours(tokens, torch.arange(38)[None], mask, StemCache([])))
+        found = ours.logits(ours(tokens, torch.arange(38)[None], causal_attention(tokens)))
         assert (found - theirs(tokens).logits).abs().max() < 1e-4
 
 
