@@ -37,6 +37,26 @@ class LogLikelihood:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn from the model's distribution.
+
+    A draw depends on the model, the request and `seed` only, never on what else is in the batch or
+    on the device's generator. `top_p` keeps the likeliest tokens that together have this
+    probability (Holtzman et al. 2020). Raises ValueError for values that make no distribution.
+    """
+
+    temperature: float
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"the temperature must be above 0, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """Continue `prompt` greedily until a stop string, the end of text, or `max_tokens` tokens."""
 

@@ -19,7 +19,7 @@ from evalharness.backends.encoding import (
     encode_log_likelihoods,
 )
 from evalharness.backends.spec import ModelSpec, parse_options
-from evalharness.engine.generation import generate
+from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits
 from evalharness.errors import UsageError
@@ -56,7 +56,7 @@ class BuiltinOptions(BaseModel):
     chat_template: Path | None = None
     max_length: int | None = Field(default=None, ge=2)
     pack_size: int = Field(default=512, ge=1)
-    slots: int = Field(default=32, ge=1)
+    slots: int = Field(default=64, ge=1)
 
 
 def open_builtin(spec: ModelSpec) -> "BuiltinBackend":
@@ -166,10 +166,9 @@ class BuiltinBackend:
         continuations = generate(
             self._load(),
             [item.job for _, item in ready],
-            decode=self._tokenizer.decode,
-            end_tokens=self._tokenizer.end_tokens,
+            Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
             slots=self._options.slots,
-            pack_size=self._options.pack_size,
+            limits=Limits(pack_size=self._options.pack_size),
         )
         for result in continuations:
             index, item = ready[result.job]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evalharness.engine.generation import Job
+from evalharness.engine.jobs import Job
 from evalharness.engine.trie import Query
 from evalharness.errors import DataError
 from evalharness.records import Failure, Generation, LogLikelihood

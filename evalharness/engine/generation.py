@@ -1,4 +1,4 @@
-"""Greedy generation with continuous batching.
+"""Generation with continuous batching.
 
 Prompts are prefilled packed, with shared prefixes computed once; then all of them are decoded
 together, one token a step, each in a slot of one key/value cache. A slot that has finished takes
@@ -6,50 +6,47 @@ the next prompt.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
+from evalharness.engine.drawing import Draws, draws_of, next_tokens
+from evalharness.engine.jobs import Continuation, Job
+from evalharness.engine.memory import free_bytes, in_smaller_pieces
 from evalharness.engine.packs import ComputedPack, PackRunner, Shares
+from evalharness.engine.stopping import Decode, Ending, Stopping
 from evalharness.engine.trie import Integers, Limits, Pack, Query, plan
-from evalharness.transformer.attention import KeysValues, SlotAttention
+from evalharness.transformer.attention import SlotAttention
 from evalharness.transformer.model import Transformer
 
-# Positions that all slots together may hold: what bounds the memory of the cache.
-CACHE_POSITIONS = 32_768
+# The share of the free memory that the key/value cache may take.
+_CACHE_SHARE = 0.25
+# A pack brings prompts for this share of the slots, so that few of them wait until they are free.
+_REFILL_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A prompt to continue, until an end token, a stop string or `max_tokens` new tokens."""
+class Ends:
+    """What ends a text, besides the job's own stop strings and its number of tokens.
 
-    tokens: tuple[int, ...]
-    max_tokens: int
-    stop: tuple[str, ...]
+    decode  turns tokens into text
+    tokens  end a text, and are no part of it
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """The text that continues a job's prompt, cut before the first stop string."""
-
-    job: int
-    text: str
-    finish: Literal["stop", "end", "length"]
-    generated_tokens: int
-    computed_tokens: int
-    seconds: float
+    decode: Decode
+    tokens: frozenset[int]
 
 
 @dataclass(slots=True)
-class _Slot:
+class _Sequence:
     """A job that is being decoded; `length` positions of its slot are filled."""
 
     job: int
     length: int
     generated: list[int]
+    draws: Draws | None
+    stopping: Stopping
     computed_tokens: int = 0
     seconds: float = 0.0
 
@@ -57,139 +54,172 @@ class _Slot:
 def generate(
     model: Transformer,
     jobs: Sequence[Job],
+    ends: Ends,
     *,
-    decode: Callable[[Sequence[int]], str],
-    end_tokens: frozenset[int],
-    slots: int = 32,
-    pack_size: int = 512,
+    slots: int = 64,
+    limits: Limits = Limits(),
 ) -> Iterator[Continuation]:
-    """Yield the continuation of every job as soon as it ends; `decode` turns tokens into text."""
-    if not jobs:
-        return
+    """Yield the continuation of every job as soon as it ends.
+
+    slots: how many are decoded together, at most; fewer where memory is short.
+    """
+
+    def attempt(numbers: Sequence[int], divisor: int) -> Iterator[tuple[int, Continuation]]:
+        smaller = replace(limits, pack_size=max(1, limits.pack_size // divisor))
+        for group in _alike(jobs, numbers):
+            some = [jobs[number] for number in group]
+            for found in _generate(model, some, ends, max(1, slots // divisor), smaller):
+                yield group[found.job], replace(found, job=group[found.job])
+
+    yield from in_smaller_pieces(len(jobs), attempt)
+
+
+def _alike(jobs: Sequence[Job], numbers: Sequence[int]) -> Iterator[list[int]]:
+    """Jobs that may have equally many new tokens are decoded together, so that they end together.
+
+    The longest come first: whether they fit in memory is known early.
+    """
+    groups: dict[int, list[int]] = {}
+    for number in numbers:
+        groups.setdefault(jobs[number].max_tokens, []).append(number)
+    for _, group in sorted(groups.items(), reverse=True):
+        yield group
+
+
+def _generate(
+    model: Transformer, jobs: Sequence[Job], ends: Ends, slots: int, limits: Limits
+) -> Iterator[Continuation]:
     capacity = max(len(job.tokens) + job.max_tokens for job in jobs)
-    slots = max(1, min(slots, CACHE_POSITIONS // capacity))
-    packs = plan([Query(job.tokens) for job in jobs], Limits(pack_size=pack_size, ends=slots))
-    # Equal prompts end in one node, which is not divided among packs.
-    slots = max(slots, *(len(pack.ends) for pack in packs))
-    decoder = _Decoder(model, jobs, slots, capacity)
+    slots = min(slots, len(jobs), _slots_that_fit(model, capacity))
+    together = max(1, int(slots * _REFILL_SHARE))
+    packs = plan([Query(job.tokens) for job in jobs], replace(limits, ends=together))
+    decoder = _Decoder(model, jobs, ends, slots, capacity)
     runner, shares = PackRunner(model, packs), Shares()
     for index, pack in enumerate(packs):
-        while len(decoder.active) + len(pack.ends) > slots:
-            decoder.step()
-            yield from decoder.finished(decode, end_tokens)
         started = time.perf_counter()
-        new = decoder.prefill(pack, runner.run(index))
-        for slot, share in zip(
-            new, shares.divide(pack, time.perf_counter() - started), strict=True
-        ):
-            slot.computed_tokens, slot.seconds = share
-        yield from decoder.finished(decode, end_tokens)
-    while decoder.active:
+        computed = runner.prefill(index)
+        parts = shares.divide(pack, time.perf_counter() - started)
+        # Equal prompts end in one place, which is not divided among packs: there may be many.
+        for start in range(0, len(pack.ends), together):
+            some = pack.ends[start : start + together]
+            while decoder.free < len(some):
+                decoder.step()
+                yield from decoder.finished()
+            new = decoder.prefill(pack, some, computed)
+            for sequence, (tokens, seconds) in zip(new, parts[start:], strict=False):
+                sequence.computed_tokens, sequence.seconds = tokens, seconds
+            yield from decoder.finished()
+    while decoder.busy:
         decoder.step()
-        yield from decoder.finished(decode, end_tokens)
+        yield from decoder.finished()
+
+
+def _slots_that_fit(model: Transformer, capacity: int) -> int:
+    """How many sequences of `capacity` positions a part of the free memory holds; at least one."""
+    config = model.config
+    weight = model.embedding.weight
+    position = 2 * config.layers * config.key_value_heads * config.head_width * weight.itemsize
+    return max(1, int(free_bytes(weight.device) * _CACHE_SHARE) // (position * capacity))
 
 
 class _Decoder:
-    """The slots and their cache. Active slots stand first, without a gap."""
+    """The slots and their cache. Before a step the sequences stand in the first slots, gapless."""
 
-    def __init__(self, model: Transformer, jobs: Sequence[Job], slots: int, capacity: int) -> None:
-        config = model.config
+    def __init__(
+        self, model: Transformer, jobs: Sequence[Job], ends: Ends, slots: int, capacity: int
+    ) -> None:
         self._model = model
         self._jobs = jobs
+        self._ends = ends
         self._attention = SlotAttention(
-            config.layers,
-            slots,
-            config.key_value_heads,
-            capacity,
-            config.head_width,
+            layers=model.config.layers,
+            slots=slots,
+            heads=model.config.key_value_heads,
+            capacity=capacity,
+            width=model.config.head_width,
             like=model.embedding.weight,
         )
-        self.active: list[_Slot] = []
+        self._slots: list[_Sequence | None] = [None] * slots
+
+    @property
+    def free(self) -> int:
+        """How many slots hold no sequence."""
+        return self._slots.count(None)
+
+    @property
+    def busy(self) -> bool:
+        """Does any slot hold a sequence?"""
+        return self.free < len(self._slots)
 
     @torch.inference_mode()
-    def prefill(self, pack: Pack, computed: ComputedPack) -> list[_Slot]:
-        """Give every prompt that ends in the pack a slot, and its first token."""
-        if not len(pack.ends):
-            return []
-        first_tokens = self._likeliest(computed.hidden[pack.ends[:, 0]])
-        for (place, job), token in zip(pack.ends.tolist(), first_tokens, strict=True):
-            sequence = _sequence(computed.keys_values, pack.path(place))
-            self._attention.fill(len(self.active), sequence)
-            self.active.append(_Slot(job, sequence[0][0].shape[2], [token]))
-        return self.active[-len(pack.ends) :]
+    def prefill(self, pack: Pack, ends: Integers, computed: ComputedPack) -> list[_Sequence]:
+        """Give prompts that end in the pack a free slot each, and their first tokens.
+
+        ends: (E, 2), some of the pack's ends.
+        """
+        new = []
+        for place, number in ends.tolist():
+            slot = self._slots.index(None)
+            length = self._attention.fill(slot, computed.keys_values, pack.path(place).tolist())
+            job = self._jobs[number]
+            stopping = Stopping(job, self._ends.decode, self._ends.tokens)
+            sequence = _Sequence(number, length, [], draws_of(job), stopping)
+            self._slots[slot] = sequence
+            new.append(sequence)
+        logits = self._model.logits(computed.hidden[ends[:, 0]])
+        self._append(new, next_tokens(logits, [sequence.draws for sequence in new]))
+        return new
 
     @torch.inference_mode()
     def step(self) -> None:
-        """Decode one token in every active slot."""
+        """Decode one token of every sequence."""
         started = time.perf_counter()
+        active = self._close_gaps()
         device = self._model.embedding.weight.device
-        lengths = [slot.length for slot in self.active]
-        self._attention.begin_step(lengths)
-        hidden = self._model(
-            torch.tensor([[slot.generated[-1]] for slot in self.active], device=device),
-            torch.tensor([[length] for length in lengths], device=device),
-            self._attention,
-        )
-        tokens = self._likeliest(hidden[:, 0])
-        share = (time.perf_counter() - started) / len(tokens)
-        for slot, token in zip(self.active, tokens, strict=True):
-            slot.generated.append(token)
-            slot.length += 1
-            slot.seconds += share
+        lengths = torch.tensor([sequence.length for sequence in active], device=device)
+        tokens = torch.tensor([sequence.generated[-1] for sequence in active], device=device)
+        self._attention.begin_step(lengths, max(sequence.length for sequence in active) + 1)
+        hidden = self._model(tokens[:, None], lengths[:, None], self._attention)
+        logits = self._model.logits(hidden[:, 0])
+        self._append(active, next_tokens(logits, [sequence.draws for sequence in active]))
+        share = (time.perf_counter() - started) / len(active)
+        for sequence in active:
+            sequence.length += 1
+            sequence.seconds += share
 
-    def finished(
-        self, decode: Callable[[Sequence[int]], str], end_tokens: frozenset[int]
-    ) -> Iterator[Continuation]:
-        """Take out the slots that have ended; the last active one moves into each gap."""
-        for place in reversed(range(len(self.active))):
-            slot = self.active[place]
-            ended = _ended(slot.generated, self._jobs[slot.job], decode, end_tokens)
-            if ended is None:
-                continue
-            last = self.active.pop()
-            if last is not slot:
-                self.active[place] = last
-                self._attention.move(len(self.active), place, last.length)
-            text, finish = ended
-            yield Continuation(
-                slot.job, text, finish, len(slot.generated), slot.computed_tokens, slot.seconds
-            )
+    def finished(self) -> Iterator[Continuation]:
+        """Take out the sequences that have ended."""
+        for slot, sequence in enumerate(self._slots):
+            ending = None if sequence is None else sequence.stopping.ending(sequence.generated)
+            if sequence is not None and ending is not None:
+                self._slots[slot] = None
+                yield _continuation(sequence, ending)
 
-    def _likeliest(self, hidden: Tensor) -> list[int]:
-        """(B, W) -> the likeliest next token of each row; of equal ones the first."""
-        return self._model.logits(hidden).argmax(-1).tolist()
+    def _close_gaps(self) -> list[_Sequence]:
+        """Move the last sequences into the gaps before them; returns all, in the order of slots."""
+        last = len(self._slots) - 1
+        for slot in range(len(self._slots)):
+            while last > slot and self._slots[last] is None:
+                last -= 1
+            moved = self._slots[last]
+            if last > slot and self._slots[slot] is None and moved is not None:
+                self._attention.move(last, slot, moved.length)
+                self._slots[slot], self._slots[last] = moved, None
+        return [sequence for sequence in self._slots if sequence is not None]
 
-
-def _sequence(stems: Sequence[KeysValues], places: Integers) -> KeysValues:
-    """Keys and values of one whole prompt: all of the stems, then its own places of the pack."""
-    *above, own = stems
-    return [
-        (
-            torch.cat([stem[layer][0] for stem in above] + [keys[:, :, places]], dim=2),
-            torch.cat([stem[layer][1] for stem in above] + [values[:, :, places]], dim=2),
-        )
-        for layer, (keys, values) in enumerate(own)
-    ]
+    @staticmethod
+    def _append(sequences: Sequence[_Sequence], tokens: Sequence[int]) -> None:
+        for sequence, token in zip(sequences, tokens, strict=True):
+            sequence.generated.append(token)
 
 
-def _ended(
-    generated: Sequence[int],
-    job: Job,
-    decode: Callable[[Sequence[int]], str],
-    end_tokens: frozenset[int],
-) -> tuple[str, Literal["stop", "end", "length"]] | None:
-    """The final text and why it ended, or None when decoding goes on."""
-    if generated[-1] in end_tokens:
-        return cut(decode(generated[:-1]), job.stop)[0], "end"
-    text, stopped = cut(decode(generated), job.stop) if job.stop else ("", False)
-    if stopped:
-        return text, "stop"
-    if len(generated) >= job.max_tokens:
-        return decode(generated), "length"
-    return None
-
-
-def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string in it, and whether there was one."""
-    places = [place for mark in stop if (place := text.find(mark)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
+def _continuation(sequence: _Sequence, ending: Ending) -> Continuation:
+    text, finish = ending
+    return Continuation(
+        job=sequence.job,
+        text=text,
+        finish=finish,
+        generated_tokens=len(sequence.generated),
+        computed_tokens=sequence.computed_tokens,
+        seconds=sequence.seconds,
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evalharness.engine.trie import Pack
+from evalharness.engine.trie import Integers, Pack
 from evalharness.transformer.attention import Block, KeysValues, PackAttention
 from evalharness.transformer.model import Transformer
 
@@ -31,24 +31,41 @@ class PackRunner:
         self._kept: dict[int, KeysValues] = {}
         self._last_use = {stem: index for index, pack in enumerate(packs) for stem in pack.stems}
 
+    def hidden(self, index: int) -> Tensor:
+        """Hidden states (T, W) of pack `index`, when its keys and values are of no further use."""
+        return self._compute(index, [] if self._packs[index].kept else None)
+
+    def prefill(self, index: int) -> ComputedPack:
+        """Pack `index` with keys and values of all that its tokens see."""
+        own: KeysValues = []
+        stems = [self._kept[stem] for stem in self._packs[index].stems]
+        return ComputedPack(self._compute(index, own), (*stems, own))
+
     @torch.inference_mode()
-    def run(self, index: int) -> ComputedPack:
-        """Compute pack `index`, keep it if it is a stem, drop stems that no later pack needs."""
+    def _compute(self, index: int, collected: KeysValues | None) -> Tensor:
+        """Compute a pack, keep it if it is a stem, drop stems that no later pack needs."""
         pack = self._packs[index]
         device = self._model.embedding.weight.device
-        stems = [self._kept[stem] for stem in pack.stems]
-        positions = torch.from_numpy(pack.positions).to(device)
-        attention = PackAttention(
-            positions, torch.from_numpy(pack.reach).to(device), blocks(pack), stems
+        tokens, positions, reach = (
+            on_device(numbers, device) for numbers in (pack.tokens, pack.positions, pack.reach)
         )
-        tokens = torch.from_numpy(pack.tokens).to(device)
-        hidden = self._model(tokens[None], positions[None], attention)[0]
-        if pack.kept:
-            self._kept[index] = attention.added
+        stems = [self._kept[stem] for stem in pack.stems]
+        attention = PackAttention(positions, reach, blocks(pack), stems, collected)
+        hidden: Tensor = self._model(tokens[None], positions[None], attention)[0]
+        if pack.kept and collected is not None:
+            self._kept[index] = collected
         for stem in pack.stems:
             if self._last_use[stem] == index:
                 del self._kept[stem]
-        return ComputedPack(hidden, (*stems, attention.added))
+        return hidden
+
+
+def on_device(numbers: Integers, device: torch.device) -> Tensor:
+    """Copy numbers to a device; to a GPU without waiting for what it is computing."""
+    tensor = torch.from_numpy(numbers)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def blocks(pack: Pack) -> list[Block]:

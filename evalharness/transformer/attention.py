@@ -51,10 +51,7 @@ class Block:
 
 
 class PackAttention:
-    """A packed row: a token sees the stems, its ancestors in the row, and itself.
-
-    What is computed is kept in `added`, so that the row can be a stem of later ones.
-    """
+    """A packed row: a token sees the stems, its ancestors in the row, and itself."""
 
     def __init__(
         self,
@@ -62,8 +59,12 @@ class PackAttention:
         reach: Tensor,
         blocks: Sequence[Block],
         stems: Sequence[KeysValues] = (),
+        collected: KeysValues | None = None,
     ) -> None:
-        """Positions and reach (T,): token i is an ancestor of the tokens [i, reach[i])."""
+        """Positions and reach (T,): token i is an ancestor of the tokens [i, reach[i]).
+
+        collected: takes the keys and values of each layer, where they are needed afterwards.
+        """
         self._reach = reach
         self._positions = positions
         self._blocks = blocks
@@ -71,12 +72,13 @@ class PackAttention:
         self._stem_length = sum(stem[0][0].shape[2] for stem in stems)
         self._places = torch.arange(len(positions), device=positions.device)
         self._masks: dict[tuple[int | None, torch.dtype], list[Tensor]] = {}
-        self.added: KeysValues = []
+        self._collected = collected
 
     def attend(
         self, layer: int, kind: AttentionKind, queries: Tensor, keys: Tensor, values: Tensor
     ) -> Tensor:
-        self.added.append((keys, values))
+        if self._collected is not None:
+            self._collected.append((keys, values))
         stem_keys = [stem[layer][0] for stem in self._stems]
         stem_values = [stem[layer][1] for stem in self._stems]
         mixed = [
@@ -159,35 +161,53 @@ class SlotAttention:
     """
 
     def __init__(
-        self, layers: int, slots: int, heads: int, capacity: int, width: int, like: Tensor
+        self, *, layers: int, slots: int, heads: int, capacity: int, width: int, like: Tensor
     ) -> None:
         """`like` gives dtype and device; `capacity` is the longest sequence a slot can hold."""
         shape = (layers, slots, heads, capacity, width)
         # Zeros, since a masked place still enters the sum, and 0 times a stray NaN is NaN.
         self._keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
         self._values = torch.zeros_like(self._keys)
-        self._rows = torch.empty(0, dtype=torch.long, device=like.device)
-        self._lengths = self._rows
+        self._lengths = torch.empty(0, dtype=torch.long, device=like.device)
+        self._rows = self._lengths
         self._used = 0
         self._masks: dict[int | None, Tensor] = {}
 
-    def fill(self, slot: int, sequence: KeysValues) -> None:
-        """Put a whole prompt, (1, G, T, D) for each layer, into a slot."""
-        for layer, (keys, values) in enumerate(sequence):
-            self._keys[layer, slot, :, : keys.shape[2]] = keys[0]
-            self._values[layer, slot, :, : keys.shape[2]] = values[0]
+    def fill(self, slot: int, computed: Sequence[KeysValues], places: Sequence[int]) -> int:
+        """Put a whole prompt into a slot: all of its stems, then `places` of its own pack.
+
+        computed: keys and values of the stems from the root down, then of the pack. Returns the
+        length of the prompt.
+        """
+        *stems, own = computed
+        start = 0
+        for stem in stems:
+            stop = start + stem[0][0].shape[2]
+            for layer, (keys, values) in enumerate(stem):
+                self._keys[layer, slot, :, start:stop] = keys[0]
+                self._values[layer, slot, :, start:stop] = values[0]
+            start = stop
+        stop = start + len(places)
+        chosen = torch.as_tensor(places, device=self._keys.device)
+        for layer, (keys, values) in enumerate(own):
+            self._keys[layer, slot, :, start:stop] = keys[0].index_select(1, chosen)
+            self._values[layer, slot, :, start:stop] = values[0].index_select(1, chosen)
+        return stop
 
     def move(self, origin: int, slot: int, length: int) -> None:
         """Copy the first `length` positions of one slot over another."""
         self._keys[:, slot, :, :length] = self._keys[:, origin, :, :length]
         self._values[:, slot, :, :length] = self._values[:, origin, :, :length]
 
-    def begin_step(self, lengths: Sequence[int]) -> None:
-        """Say how many positions each slot in use holds before the coming step."""
-        device = self._keys.device
-        self._lengths = torch.tensor(lengths, device=device)
-        self._rows = torch.arange(len(lengths), device=device)
-        self._used = max(lengths) + 1
+    def begin_step(self, lengths: Tensor, used: int) -> None:
+        """Say how many positions each slot in use holds before the coming step.
+
+        lengths: (B,); used: the largest of them plus one, given apart since reading it from a
+        device would wait for the device.
+        """
+        self._lengths = lengths
+        self._rows = torch.arange(len(lengths), device=lengths.device)
+        self._used = used
         self._masks = {}
 
     def attend(
@@ -196,13 +216,16 @@ class SlotAttention:
         rows = len(self._rows)
         self._keys[layer, self._rows, :, self._lengths] = keys[:, :, 0]
         self._values[layer, self._rows, :, self._lengths] = values[:, :, 0]
-        return masked_attention(
-            queries,
+        # The query heads of a group stand as rows of their key/value head, which is read once.
+        grouped = queries.view(rows, keys.shape[1], -1, queries.shape[-1])  # (B, G, H / G, D)
+        mixed = masked_attention(
+            grouped,
             self._keys[layer, :rows, :, : self._used],
             self._values[layer, :rows, :, : self._used],
             self._mask(kind.window, queries.dtype),
             kind,
         )
+        return mixed.reshape(queries.shape)
 
     def _mask(self, window: int | None, dtype: torch.dtype) -> Tensor:
         """(B, 1, 1, S): a slot's new token sees all that the slot holds, and itself."""

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
-from evalharness.engine.generation import Job, generate
+from evalharness.engine.generation import Ends, generate
+from evalharness.engine.jobs import Job
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits, Query
+from evalharness.records import Sampling
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
@@ -95,10 +97,9 @@ def texts(
     continuations = generate(
         checkpoint.ours,
         jobs,
-        decode=checkpoint.tokenizer.decode,
-        end_tokens=checkpoint.tokenizer.end_tokens,
+        Ends(checkpoint.tokenizer.decode, checkpoint.tokenizer.end_tokens),
         slots=slots,
-        pack_size=pack_size,
+        limits=Limits(pack_size=pack_size),
     )
     return {found.job: (found.text, found.finish) for found in continuations}
 
@@ -134,3 +135,40 @@ def test_text_is_cut_before_the_first_stop_string(checkpoint: Checkpoint) -> Non
     found = texts(checkpoint, jobs, slots=2, pack_size=512)
     assert found[0] == (expected, "stop")
     assert found[1] == (whole, "length")
+
+
+def test_many_draws_of_one_prompt_share_it_and_depend_on_their_seed_only(
+    checkpoint: Checkpoint,
+) -> None:
+    """Equal prompts end in one place of the trie; more of them than slots must not wait for it."""
+    prompt = tuple(checkpoint.tokenizer.encode(["The quick brown"])[0])
+    jobs = [Job(prompt, 6, (), Sampling(1.5, seed=seed)) for seed in range(12)]
+    found = texts(checkpoint, jobs, slots=3, pack_size=64)
+    alone = [texts(checkpoint, [job], slots=1, pack_size=512)[0] for job in jobs]
+    assert [found[place] for place in range(12)] == alone
+    assert len(set(alone)) > 6
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 30), st.integers(1, 12), st.booleans()), min_size=1, max_size=9
+    ),
+    st.integers(1, 5),
+    st.integers(4, 64),
+)
+def test_texts_do_not_depend_on_slots_or_neighbours(
+    checkpoint: Checkpoint, parts: list[tuple[int, int, bool]], slots: int, pack_size: int
+) -> None:
+    jobs = [
+        Job(
+            tuple(range(40, 40 + length)),
+            max_tokens,
+            (),
+            Sampling(1.0, seed=place) if drawn else None,
+        )
+        for place, (length, max_tokens, drawn) in enumerate(parts)
+    ]
+    found = texts(checkpoint, jobs, slots=slots, pack_size=pack_size)
+    for place, job in enumerate(jobs):
+        assert found[place] == texts(checkpoint, [job], slots=1, pack_size=512)[0]
