@@ -19,6 +19,7 @@ from evalharness.backends.encoding import (
     encode_log_likelihoods,
 )
 from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits
@@ -46,8 +47,9 @@ ENGINE_VERSION = 1
 class BuiltinOptions(BaseModel):
     """Options of `builtin:`.
 
-    max_length may only shorten the context of the model; pack_size (tokens) and slots (sequences)
-    change how fast it answers and how much memory it takes, never what it answers.
+    max_length may only shorten the context of the model; pack_size (tokens; chosen by a measurement
+    unless given) and slots (sequences) change how fast it answers and how much memory it takes,
+    never what it answers.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -55,7 +57,7 @@ class BuiltinOptions(BaseModel):
     revision: str | None = None
     chat_template: Path | None = None
     max_length: int | None = Field(default=None, ge=2)
-    pack_size: int = Field(default=512, ge=1)
+    pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
 
 
@@ -79,6 +81,7 @@ class BuiltinBackend:
         self._device = _device(options.device)
         self._dtype = _dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
+        self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
         weight_files(folder)
@@ -134,8 +137,8 @@ class BuiltinBackend:
                 yield index, outcome
             else:
                 ready.append((index, outcome))
-        limits = Limits(pack_size=self._options.pack_size)
-        for result in score(self._load(), [item.query for _, item in ready], limits):
+        model = self._load()
+        for result in score(model, [item.query for _, item in ready], self._limits(model)):
             index, item = ready[result.query]
             cost = Cost(
                 seconds=result.seconds,
@@ -163,12 +166,13 @@ class BuiltinBackend:
                 yield index, outcome
             else:
                 ready.append((index, outcome))
+        model = self._load()
         continuations = generate(
-            self._load(),
+            model,
             [item.job for _, item in ready],
             Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
             slots=self._options.slots,
-            limits=Limits(pack_size=self._options.pack_size),
+            limits=self._limits(model),
         )
         for result in continuations:
             index, item = ready[result.job]
@@ -180,6 +184,13 @@ class BuiltinBackend:
             )
             response = GenerationResponse(result.text, result.finish, item.truncated, cost)
             yield index, response
+
+    def _limits(self, model: Transformer) -> Limits:
+        if self._options.pack_size is not None:
+            return Limits(pack_size=self._options.pack_size)
+        if self._measured_limits is None:
+            self._measured_limits = limits_for(measure_pack_cost(model), self._device)
+        return self._measured_limits
 
     def _load(self) -> Transformer:
         if self._transformer is None:

@@ -15,6 +15,7 @@ from evalharness.engine.drawing import Draws, draws_of, next_tokens
 from evalharness.engine.jobs import Continuation, Job
 from evalharness.engine.memory import free_bytes, in_smaller_pieces
 from evalharness.engine.packs import ComputedPack, PackRunner, Shares
+from evalharness.engine.steps import steps_for
 from evalharness.engine.stopping import Decode, Ending, Stopping
 from evalharness.engine.trie import Integers, Limits, Pack, Query, plan
 from evalharness.transformer.attention import SlotAttention
@@ -139,6 +140,7 @@ class _Decoder:
             width=model.config.head_width,
             like=model.embedding.weight,
         )
+        self._steps = steps_for(model, self._attention)
         self._slots: list[_Sequence | None] = [None] * slots
 
     @property
@@ -170,17 +172,14 @@ class _Decoder:
         self._append(new, next_tokens(logits, [sequence.draws for sequence in new]))
         return new
 
-    @torch.inference_mode()
     def step(self) -> None:
         """Decode one token of every sequence."""
         started = time.perf_counter()
         active = self._close_gaps()
-        device = self._model.embedding.weight.device
-        lengths = torch.tensor([sequence.length for sequence in active], device=device)
-        tokens = torch.tensor([sequence.generated[-1] for sequence in active], device=device)
-        self._attention.begin_step(lengths, max(sequence.length for sequence in active) + 1)
-        hidden = self._model(tokens[:, None], lengths[:, None], self._attention)
-        logits = self._model.logits(hidden[:, 0])
+        logits = self._steps.run(
+            [sequence.generated[-1] for sequence in active],
+            [sequence.length for sequence in active],
+        )
         self._append(active, next_tokens(logits, [sequence.draws for sequence in active]))
         share = (time.perf_counter() - started) / len(active)
         for sequence in active:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from evalharness.engine.trie import Integers, Pack
-from evalharness.transformer.attention import Block, KeysValues, PackAttention
+from evalharness.transformer.attention import Attention, Block, KeysValues, PackAttention
+from evalharness.transformer.flex import FlexPackAttention, compiled_kernel
 from evalharness.transformer.model import Transformer
 
 # Rows of a pack that are attended for together: fewer see less in vain, more are computed faster.
@@ -50,7 +51,12 @@ class PackRunner:
             on_device(numbers, device) for numbers in (pack.tokens, pack.positions, pack.reach)
         )
         stems = [self._kept[stem] for stem in pack.stems]
-        attention = PackAttention(positions, reach, blocks(pack), stems, collected)
+        kernel = compiled_kernel(device)
+        attention: Attention = (
+            PackAttention(positions, reach, blocks(pack), stems, collected)
+            if kernel is None
+            else FlexPackAttention(positions, reach, stems, collected, kernel)
+        )
         hidden: Tensor = self._model(tokens[None], positions[None], attention)[0]
         if pack.kept and collected is not None:
             self._kept[index] = collected

@@ -165,6 +165,8 @@ class SlotAttention:
     ) -> None:
         """`like` gives dtype and device; `capacity` is the longest sequence a slot can hold."""
         shape = (layers, slots, heads, capacity, width)
+        self.slots = slots
+        self.capacity = capacity
         # Zeros, since a masked place still enters the sum, and 0 times a stray NaN is NaN.
         self._keys = torch.zeros(shape, dtype=like.dtype, device=like.device)
         self._values = torch.zeros_like(self._keys)
