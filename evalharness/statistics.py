@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from evalharness.records import Groups, Metric, Statistics, Values, Weights
 
@@ -103,7 +103,7 @@ def _wilson(metric: Metric, value: float, n: int) -> tuple[float, float]:
     lowest, highest = metric.bounds
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         return value, value
-    z = float(norm.ppf((1 + LEVEL) / 2))
+    z = float(ndtri((1 + LEVEL) / 2))
     share = (value - lowest) / (highest - lowest)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
