@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog.",
@@ -38,26 +39,79 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def make_llama(folder: Path, *, seed: int = 0, **sizes: Any) -> LlamaForCausalLM:
-    """Save a random Llama with its tokenizer in `folder`; odd sizes on purpose."""
+# Odd sizes on purpose: three query heads a group, widths that are no powers of two.
+SIZES: dict[str, Any] = {
+    "hidden_size": 36,
+    "intermediate_size": 50,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 256,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": None,
+    "initializer_range": 0.3,
+}
+OWN_SIZES: dict[str, dict[str, Any]] = {
+    "MistralForCausalLM": {"sliding_window": 8},
+    "Qwen3ForCausalLM": {"head_dim": 10},
+    "Gemma2ForCausalLM": {
+        "head_dim": 10,
+        "sliding_window": 8,
+        "query_pre_attn_scalar": 7,
+        "attn_logit_softcapping": 3.0,
+        "final_logit_softcapping": 5.0,
+    },
+    "Gemma3ForCausalLM": {
+        "head_dim": 10,
+        "sliding_window": 8,
+        "query_pre_attn_scalar": 7,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    },
+    "GPTNeoXForCausalLM": {
+        "hidden_size": 42,
+        "num_attention_heads": 3,
+        "num_key_value_heads": None,
+        "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.3},
+    },
+    "GPT2LMHeadModel": {
+        "hidden_size": 42,
+        "num_attention_heads": 3,
+        "num_key_value_heads": None,
+        "intermediate_size": None,
+        "n_inner": 50,
+    },
+}
+
+
+def make_model(folder: Path, architecture: str, *, seed: int = 0, **sizes: Any) -> PreTrainedModel:
+    """Save a random model of a class of transformers, with its tokenizer, in `folder`.
+
+    Weights of norms and biases are random as well: those that a new model has hide mistakes.
+    """
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(str(folder))
     torch.manual_seed(seed)
-    config = LlamaConfig(
+    model_class = getattr(transformers, architecture)
+    values = {"vocab_size": len(tokenizer), **SIZES, **OWN_SIZES.get(architecture, {}), **sizes}
+    config = model_class.config_class(
         **{
-            "vocab_size": len(tokenizer),
-            "hidden_size": 36,
-            "intermediate_size": 50,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 6,
-            "num_key_value_heads": 3,
-            "max_position_embeddings": 256,
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-            "initializer_range": 0.3,
-            **sizes,
+            key: value
+            for key, value in values.items()
+            if value is not None or key not in ("num_key_value_heads", "intermediate_size")
         }
     )
-    model = LlamaForCausalLM(config).eval()
+    config._attn_implementation = "eager"  # the others have no soft cap
+    model = model_class(config).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() == 1:
+                middle = 1.0 if name.endswith("weight") and weight.mean() == 1 else 0.0
+                weight.copy_(middle + 0.3 * torch.randn(weight.shape))
     model.save_pretrained(str(folder))
     return model
+
+
+def make_llama(folder: Path, *, seed: int = 0, **sizes: Any) -> LlamaForCausalLM:
+    """Save a random Llama with its tokenizer in `folder`; odd sizes on purpose."""
+    return make_model(folder, "LlamaForCausalLM", seed=seed, **sizes)

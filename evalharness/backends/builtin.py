@@ -41,7 +41,7 @@ from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import load_transformer, weight_files
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 
 class BuiltinOptions(BaseModel):
@@ -76,7 +76,7 @@ class BuiltinBackend:
     def __init__(self, spec: ModelSpec, options: BuiltinOptions, folder: Path) -> None:
         self._folder = folder
         self._options = options
-        self._config = read_config(folder)
+        self._config = read_config(folder, options.max_length)
         self._tokenizer = Tokenizer(folder, options.chat_template)
         self._device = _device(options.device)
         self._dtype = _dtype(options.dtype, self._device)
@@ -85,16 +85,15 @@ class BuiltinBackend:
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
         weight_files(folder)
-        max_length = _max_length(spec, options.max_length, self._config.max_length)
         self.model = Model(
             spec=spec.text,
             name=_name(spec),
-            fingerprint=_fingerprint(folder, options, self._dtype, max_length),
-            architecture="LlamaForCausalLM",
+            fingerprint=_fingerprint(folder, options, self._dtype, self._config.max_length),
+            architecture=self._config.architecture,
             parameters=self._config.parameters,
             dtype=_dtype_name(self._dtype),
             device=self._device.type,
-            max_length=max_length,
+            max_length=self._config.max_length,
         )
 
     @property
@@ -241,14 +240,6 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype:
 
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _max_length(spec: ModelSpec, wanted: int | None, trained: int) -> int:
-    if wanted is not None and wanted > trained:
-        raise UsageError(
-            f"model {spec.text!r}: max_length is {wanted}, but the model was trained for {trained}."
-        )
-    return wanted or trained
 
 
 def _fingerprint(folder: Path, options: BuiltinOptions, dtype: torch.dtype, max_length: int) -> str:

@@ -1,52 +1,55 @@
-"""Weights from a folder of *.safetensors; names of other projects become ours here."""
+"""Weights of a checkpoint folder; names and layouts of other projects become ours here."""
 
 import json
-import re
+import pickle
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from evalharness.errors import DataError
+from evalharness.errors import DataError, did_you_mean
 from evalharness.transformer.config import TransformerConfig
 from evalharness.transformer.model import Transformer
+from evalharness.transformer.names import NAMES, Names
 
-# transformers' names of the Llama family -> ours; `{}` stands for the number of a layer.
-LLAMA_NAMES = {
-    "model.embed_tokens.weight": "embedding.weight",
-    "model.layers.{}.input_layernorm.weight": "layers.{}.attention_norm.weight",
-    "model.layers.{}.self_attn.q_proj.weight": "layers.{}.attention.query.weight",
-    "model.layers.{}.self_attn.k_proj.weight": "layers.{}.attention.key.weight",
-    "model.layers.{}.self_attn.v_proj.weight": "layers.{}.attention.value.weight",
-    "model.layers.{}.self_attn.o_proj.weight": "layers.{}.attention.output.weight",
-    "model.layers.{}.post_attention_layernorm.weight": "layers.{}.feed_forward_norm.weight",
-    "model.layers.{}.mlp.gate_proj.weight": "layers.{}.feed_forward.gate.weight",
-    "model.layers.{}.mlp.up_proj.weight": "layers.{}.feed_forward.up.weight",
-    "model.layers.{}.mlp.down_proj.weight": "layers.{}.feed_forward.down.weight",
-    "model.norm.weight": "norm.weight",
-    "lm_head.weight": "output.weight",
-}
-# Older checkpoints carry constants that the model computes itself.
-IGNORED = re.compile(r"rotary_emb\.inv_freq$")
+DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+# Index and single file of each kind, the preferred one first.
+KINDS = (
+    ("model.safetensors.index.json", "model.safetensors"),
+    ("pytorch_model.bin.index.json", "pytorch_model.bin"),
+)
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The *.safetensors files of a checkpoint, in order.
+    """The weight files of a checkpoint, in order: safetensors where there are some.
 
     Raises DataError when there is none, or one that the index names is missing.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        missing = [name for name in names if not (folder / name).exists()]
-        if missing:
-            raise DataError(f"{folder}: {index.name} names {missing[0]!r}, which is not there.")
-        return [folder / name for name in names]
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise DataError(f"{folder} has no *.safetensors file, so there are no weights to load.")
-    return files
+    for index, single in KINDS:
+        if (folder / index).exists():
+            return _indexed(folder, index)
+        if (folder / single).exists():
+            return [folder / single]
+        if single.endswith(".safetensors") and (files := sorted(folder.glob("*.safetensors"))):
+            return files
+    raise DataError(
+        f"{folder} has no *.safetensors file and no pytorch_model.bin, so there are no weights "
+        "to load."
+    )
+
+
+def _indexed(folder: Path, index: str) -> list[Path]:
+    try:
+        named = json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"]
+        names = sorted(set(named.values()))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
+        raise DataError(f"{folder / index} is damaged: it should map weights to files.") from None
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise DataError(f"{folder}: {index} names {missing[0]!r}, which is not there.")
+    return [folder / name for name in names]
 
 
 def load_transformer(
@@ -54,41 +57,114 @@ def load_transformer(
 ) -> Transformer:
     """Build the model with the weights of a folder, memory-mapped where no conversion is needed.
 
-    Raises DataError for a damaged file and for weights that are missing, unknown or misshapen.
+    The weights of norms are float32 whatever `dtype` is. Raises DataError for a damaged file, for
+    weights that are missing, unknown or misshapen, and for values that are not finite.
     """
+    names = NAMES[config.architecture]
     state: dict[str, Tensor] = {}
     for path in weight_files(folder):
-        try:
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 - not a mapping
-                    if not IGNORED.search(name):
-                        state[_our_name(name, path)] = file.get_tensor(name).to(device, dtype)
-        except SafetensorError as error:
-            raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
+        for name, weight in _tensors(path):
+            if not names.ignored.search(name):
+                for ours, part in _parts(path, name, weight, names, config):
+                    kept = torch.float32 if "norm" in ours else dtype
+                    state[ours] = part.to(device, kept)
+                    _check_finite(path, name, state[ours], part)
     if config.tied_embeddings:
         state["output.weight"] = state.get("embedding.weight", torch.empty(0))
     with torch.device("meta"):
         model = Transformer(config)
-    _check_shapes(model, state, folder)
+    _check_shapes(model, state, folder, names)
     model.load_state_dict(state, assign=True)
-    return model.eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(False)
 
 
-def _our_name(name: str, path: Path) -> str:
-    number = re.search(r"\.(\d+)\.", name)
-    layer = number.group(1) if number else ""
-    general = name.replace(f".{layer}.", ".{}.", 1) if number else name
-    if general not in LLAMA_NAMES:
-        raise DataError(f"{path}: the weight {name!r} is not one of the Llama family.")
-    return LLAMA_NAMES[general].format(layer)
+def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """Name and tensor of everything in a file, mapped into memory and not yet read."""
+    if path.suffix == ".bin":
+        yield from _unpickled(path).items()
+        return
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - not a mapping
+                yield name, file.get_tensor(name)
+    except SafetensorError as error:
+        raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
 
 
-def _check_shapes(model: Transformer, state: dict[str, Tensor], folder: Path) -> None:
+def _unpickled(path: Path) -> Mapping[str, Tensor]:
+    """Tensors of a pickle file, by torch's loader that runs nothing which the file brings."""
+    try:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # files of before torch 1.6 cannot be mapped
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise DataError(
+            f"{path} is damaged, or it holds more than tensors: then loading it would run code "
+            "of whoever made it. Save the checkpoint as safetensors."
+        ) from None
+    except (RuntimeError, EOFError) as error:
+        raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
+    if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
+        raise DataError(f"{path} should map names to tensors.")
+    return state
+
+
+def _parts(
+    path: Path, name: str, weight: Tensor, names: Names, config: TransformerConfig
+) -> Iterator[tuple[str, Tensor]]:
+    """Our names and tensors of one weight of a file."""
+    target = names.target(name)
+    if target is None:
+        known = [names.origin(f"{each}.weight") for each in ("embedding", "norm", "output")]
+        raise DataError(
+            f"{path}: the weight {name!r} is not one of {config.architecture}."
+            f"{did_you_mean(name, known)}"
+        )
+    if weight.dtype not in DTYPES:
+        raise DataError(
+            f"{path}: the weight {name!r} has the dtype {weight.dtype}; the built-in transformer "
+            "does not know quantised checkpoints."
+        )
+    try:
+        parts = target.convert(weight, config)
+    except RuntimeError:  # torch's own words say nothing of the file
+        raise DataError(
+            f"{path}: the weight {name!r} has the shape {tuple(weight.shape)}, which cannot be "
+            "divided as config.json asks for."
+        ) from None
+    yield from zip(target.names, parts, strict=True)
+
+
+def _check_finite(path: Path, name: str, weight: Tensor, source: Tensor) -> None:
+    """Raises DataError for NaN and infinities: a model that has them scores anything or nothing.
+
+    The sum is finite only if all are, and is much cheaper than asking each.
+    """
+    if weight.sum(dtype=torch.float32).isfinite() or weight.isfinite().all():
+        return
+    if source.isfinite().all():
+        raise DataError(
+            f"{path}: the weight {name!r} has values that {weight.dtype} cannot hold; "
+            "choose another dtype."
+        )
+    raise DataError(f"{path}: the weight {name!r} has values that are NaN or infinite.")
+
+
+def _check_shapes(
+    model: Transformer, state: Mapping[str, Tensor], folder: Path, names: Names
+) -> None:
     expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     for name in sorted(expected.keys() | state.keys()):
         wanted, found = expected.get(name), tuple(state[name].shape) if name in state else None
-        if wanted != found:
-            raise DataError(
-                f"{folder}: weight {name!r} should have the shape {wanted} by config.json, "
-                f"but it has {found}."
-            )
+        if wanted == found:
+            continue
+        theirs = names.origin(name)
+        part = "" if theirs.endswith(name) else f" (here {name})"
+        if found is None:
+            raise DataError(f"{folder}: the weight {theirs!r}{part} is missing.")
+        should = "should not be there" if wanted is None else f"should have the shape {wanted}"
+        raise DataError(
+            f"{folder}: by config.json, the weight {theirs!r}{part} {should}, but its shape is "
+            f"{found}."
+        )

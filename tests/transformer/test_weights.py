@@ -1,44 +1,14 @@
-"""The built-in transformer computes what transformers' own class computes."""
+"""What is wrong with a checkpoint folder is said by name, before any score is computed."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from evalharness.errors import DataError
-from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.weights import load_transformer
 from tests.models import make_llama
-
-CASES: dict[str, dict[str, Any]] = {
-    "grouped queries": {},
-    "tied embeddings": {"tie_word_embeddings": True},
-    "one key/value head": {"num_key_value_heads": 1},
-    "as many key/value heads as heads": {"num_key_value_heads": 6},
-    "three query heads a group": {"num_attention_heads": 9, "num_key_value_heads": 3},
-    "head width of its own": {"head_dim": 10},
-    "another rope base": {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}},
-}
-
-
-@pytest.mark.parametrize("sizes", CASES.values(), ids=CASES.keys())
-def test_logits_equal_transformers(tmp_path: Path, sizes: dict[str, Any]) -> None:
-    theirs = make_llama(tmp_path, **sizes)
-    config = read_config(tmp_path)
-    ours = load_transformer(tmp_path, config, torch.float32, torch.device("cpu"))
-    tokens = torch.randint(0, config.vocabulary_size, (2, 37), generator=torch.manual_seed(1))
-    with torch.inference_mode():
-        expected = theirs(tokens).logits
-        positions = torch.arange(37).expand(2, -1)
-        found = ours.logits(ours(tokens, positions, causal_attention(tokens)))
-    assert (found - expected).abs().max() < 1e-4
-
-
-def test_parameters_are_counted_as_transformers_does(tmp_path: Path) -> None:
-    theirs = make_llama(tmp_path, tie_word_embeddings=True)
-    assert read_config(tmp_path).parameters == theirs.num_parameters()
 
 
 def test_sharded_checkpoint_is_read_whole(tmp_path: Path) -> None:
@@ -78,7 +48,7 @@ def test_weights_that_do_not_fit_the_config_are_named(tmp_path: Path) -> None:
     config.write_text(
         config.read_text().replace('"intermediate_size": 50', '"intermediate_size": 51')
     )
-    with pytest.raises(DataError, match=r"feed_forward\.down\.weight"):
+    with pytest.raises(DataError, match=r"mlp\.down_proj\.weight.* \(36, 51\).*\(36, 50\)"):
         load(tmp_path)
 
 
@@ -87,8 +57,6 @@ def test_weights_that_do_not_fit_the_config_are_named(tmp_path: Path) -> None:
     [
         ("LlamaForCausalLM", "LamaForCausalLM", "Did you mean 'LlamaForCausalLM'"),
         ('"hidden_size"', '"hidden"', "'hidden_size' is missing"),
-        ('"attention_bias": false', '"attention_bias": true', "attention biases"),
-        ('"rope_type": "default"', '"rope_type": "yarn"', "rope scaling"),
         ("{", "[", "not valid JSON"),
     ],
 )
