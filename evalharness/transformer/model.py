@@ -32,9 +32,9 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocabulary_size, config.width)
+        self.embedding = embedding(config.vocabulary_size, config.width)
         if config.learned_positions:
-            self.position_embedding = nn.Embedding(config.learned_positions, config.width)
+            self.position_embedding = embedding(config.learned_positions, config.width)
         rotations = list(dict.fromkeys(config.rotations))
         self.rotaries = nn.ModuleList(Rotary(each, config.head_width) for each in rotations)
         self.rotary_of_layer = [rotations.index(each) for each in config.rotations]
@@ -65,6 +65,11 @@ class Transformer(nn.Module):
             # The models were trained with a scale that is rounded like the embeddings are.
             hidden *= torch.tensor(self.config.embedding_scale, dtype=hidden.dtype).item()
         return hidden
+
+
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """A table that is not filled with random numbers first: torch imports its compiler for that."""
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
 
 
 class Layer(nn.Module):

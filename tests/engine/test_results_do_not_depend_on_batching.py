@@ -128,13 +128,14 @@ def test_greedy_text_equals_transformers_generate(
 
 def test_text_is_cut_before_the_first_stop_string(checkpoint: Checkpoint) -> None:
     prompt = tuple(checkpoint.tokenizer.encode(["The quick"])[0])
-    whole = texts(checkpoint, [Job(prompt, 40, ())], slots=1, pack_size=512)[0][0]
+    (undisturbed,) = texts(checkpoint, [Job(prompt, 40, ())], slots=1, pack_size=512).values()
+    whole, _ = undisturbed
     mark = whole[7:9]
     expected = whole[: whole.index(mark)]
     jobs = [Job(prompt, 40, (mark, "never to be seen")), Job(prompt, 40, ())]
     found = texts(checkpoint, jobs, slots=2, pack_size=512)
     assert found[0] == (expected, "stop")
-    assert found[1] == (whole, "length")
+    assert found[1] == undisturbed
 
 
 def test_many_draws_of_one_prompt_share_it_and_depend_on_their_seed_only(

@@ -7,7 +7,9 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from evalharness.engine.generation import Job, generate
+from evalharness.engine.generation import Ends, generate
+from evalharness.engine.jobs import Job
+from evalharness.engine.trie import Limits
 from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.families import FAMILIES
@@ -165,8 +167,7 @@ def test_logits_texts_and_parameters_equal_transformers(
     (found,) = generate(
         ours,
         [Job(prompt, 20, ())],
-        decode=tokenizer.decode,
-        end_tokens=tokenizer.end_tokens,
-        pack_size=16,
+        Ends(tokenizer.decode, tokenizer.end_tokens),
+        limits=Limits(pack_size=16),
     )
     assert found.text == tokenizer.decode(expected[0, len(prompt) :].tolist())
