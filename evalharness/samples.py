@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evalharness.records import Generation, LogLikelihood, Prompt, Sample
+from evalharness.records import Generation, LogLikelihood, Sample
 
 
 def multiple_choice(
@@ -91,27 +91,29 @@ def likelihood_comparison(
 
 
 def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
-    """The same sample with solved examples before each of its prompts, joined by an empty line."""
+    """The same sample with solved examples before each of its prompts, joined by an empty line.
+
+    Raises ValueError when a prompt, of the sample or of an example, is a list of messages.
+    """
     if not shots:
         return sample
-    examples = "".join(f"{solved(shot)}\n\n" for shot in shots)
+    examples = tuple(f"{solved(shot)}\n\n" for shot in shots)
     return replace(
         sample,
         requests=tuple(
-            replace(request, prompt=examples + _text(request.prompt)) for request in sample.requests
+            replace(request, shots=examples + request.shots) for request in sample.requests
         ),
     )
 
 
 def solved(sample: Sample) -> str:
-    """The prompt of a sample followed by its right answer, as a few-shot example shows it."""
+    """The prompt of a sample followed by its right answer, as a few-shot example shows it.
+
+    Raises ValueError when the prompt is a list of messages.
+    """
     request = sample.requests[sample.gold[0] if sample.gold else 0]
+    if not isinstance(request.prompt, str):
+        raise ValueError("a few-shot example can be made of plain text only, not of messages")
     if isinstance(request, LogLikelihood):
-        return _text(request.prompt) + request.continuation
-    return f"{_text(request.prompt)} {sample.target}"
-
-
-def _text(prompt: Prompt) -> str:
-    if not isinstance(prompt, str):
-        raise ValueError("few-shot examples can be put before plain text only, not before messages")
-    return prompt
+        return request.prompt + request.continuation
+    return f"{request.prompt} {sample.target}"

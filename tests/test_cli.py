@@ -158,6 +158,34 @@ def test_few_shot_examples_come_before_every_prompt(workplace: Workplace) -> Non
     assert all(prompt.startswith(shared) for prompt in prompts)
 
 
+def test_samples_that_lose_few_shot_examples_are_counted_and_reported(
+    workplace: Workplace,
+) -> None:
+    (run,) = workplace.run("--num-fewshot", "4", model="builtin:checkpoint?max_length=90")
+    for name, task in run["tasks"].items():
+        assert task["validity"]["lost_shots"] == 30
+        assert task["validity"]["truncated"] == 0
+        path = workplace.folder / "runs" / run["run_id"] / "samples" / f"{name}.parquet"
+        for row in pyarrow.parquet.read_table(path).to_pylist():
+            assert 1 <= row["lost_shots"] < 4
+            assert row["prompts"][0].count("Question: What comes after 100") == 4
+    done = workplace("report", "runs", "-o", "report.html")
+    assert done.returncode == 0, done.stderr
+    assert "Few-shot examples dropped" in (workplace.folder / "report.html").read_text()
+
+
+def test_a_chat_task_with_few_shot_examples_is_refused_in_words(workplace: Workplace) -> None:
+    plugin = workplace.folder / "plugins" / "toy.py"
+    chat = 'prompt=(Message("user", row["question"]),)'
+    text = plugin.read_text().replace("prompt=f\"Question: {row['question']}\\nAnswer:\"", chat)
+    plugin.write_text(text.replace("import Task", "import Message, Task"))
+    done = workplace("run", "-m", "builtin:checkpoint", "-t", "toy-answer", "--tasks-dir",
+                     "plugins", "--num-fewshot", "2")  # fmt: skip
+    assert done.returncode == 2
+    assert "toy-answer" in done.stderr
+    assert "not of messages" in done.stderr
+
+
 def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: Workplace) -> None:
     plugin = workplace.folder / "plugins" / "toy.py"
     plugin.write_text(plugin.read_text().replace("TOKEN_F1), SHOTS)", "TOKEN_F1), None)"))

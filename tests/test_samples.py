@@ -2,7 +2,7 @@
 
 import pytest
 
-from evalharness.records import Generation, LogLikelihood, Message, Sample
+from evalharness.records import Generation, LogLikelihood, Message, Sample, whole_prompt
 from evalharness.samples import (
     generation,
     likelihood_comparison,
@@ -22,19 +22,24 @@ def test_a_solved_sample_shows_the_right_answer() -> None:
 
 def test_shots_stand_before_every_prompt_with_an_empty_line_between() -> None:
     shown = with_shots(CHOICE, [TEXT, CHOICE])
-    prompts = {request.prompt for request in shown.requests}
+    assert {request.prompt for request in shown.requests} == {"Q: a\nA:"}
+    prompts = {whole_prompt(request) for request in shown.requests}
     assert prompts == {"Q: b\nA: z\n\nQ: a\nA: y\n\nQ: a\nA:"}
     continuations = [
         request.continuation for request in shown.requests if isinstance(request, LogLikelihood)
     ]
     assert continuations == [" x", " y"]
     assert with_shots(CHOICE, []) is CHOICE
+    assert with_shots(with_shots(CHOICE, [CHOICE]), [TEXT]) == shown
 
 
 def test_shots_before_chat_messages_are_refused() -> None:
     chat = Sample(id="3", requests=(Generation((Message("user", "hi"),), 5),))
     with pytest.raises(ValueError, match="plain text only"):
         with_shots(chat, [TEXT])
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(TEXT, [chat])
+    assert with_shots(chat, []) is chat
 
 
 def test_impossible_samples_are_refused() -> None:

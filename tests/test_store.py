@@ -29,9 +29,14 @@ REQUESTS: list[Request] = [
     LogLikelihood("a", "b"),
     LogLikelihood("ab", ""),
     LogLikelihood("", "ab"),
+    LogLikelihood("a", "b", ("c",)),
+    LogLikelihood("a", "b", ("c", "d")),
+    LogLikelihood("a", "b", ("cd",)),
+    LogLikelihood("ca", "b"),
     Generation("a", 5),
     Generation("a", 6),
     Generation("a", 5, ("\n",)),
+    Generation("a", 5, shots=("\n",)),
     Generation((Message("user", "a"),), 5),
     Generation((Message("system", "a"),), 5),
 ]
@@ -51,6 +56,7 @@ RESPONSES = st.one_of(
         st.integers(1, 100),
         st.booleans(),
         st.booleans(),
+        st.integers(0, 9),
         COSTS,
     ),
     st.builds(
@@ -58,6 +64,7 @@ RESPONSES = st.one_of(
         st.text(),
         st.sampled_from(["stop", "end", "length"]),
         st.booleans(),
+        st.integers(0, 9),
         COSTS,
     ),
 )

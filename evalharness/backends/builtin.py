@@ -152,6 +152,7 @@ class BuiltinBackend:
                     tokens=len(item.query.targets),
                     greedy=result.greedy,
                     truncated=item.truncated,
+                    dropped_shots=item.dropped_shots,
                     cost=cost,
                 ),
             )
@@ -182,8 +183,16 @@ class BuiltinBackend:
                 computed_tokens=result.computed_tokens,
                 generated_tokens=result.generated_tokens,
             )
-            response = GenerationResponse(result.text, result.finish, item.truncated, cost)
-            yield index, response
+            yield (
+                index,
+                GenerationResponse(
+                    text=result.text,
+                    finish=result.finish,
+                    truncated=item.truncated,
+                    dropped_shots=item.dropped_shots,
+                    cost=cost,
+                ),
+            )
 
     def _limits(self, model: Transformer) -> Limits:
         if self._options.pack_size is not None:

@@ -110,6 +110,30 @@ def test_what_does_not_fit_the_context_at_all_is_a_failure_with_its_reason(
         assert "context is 16" in outcome.error
 
 
+def test_examples_that_do_not_fit_are_left_out_of_the_forward_pass(checkpoint: Path) -> None:
+    shots = tuple(f"Question: what is {number}?\nAnswer: {number}\n\n" for number in range(5))
+    asked = LogLikelihood("Question: what is the", " capital", shots)
+    tokenizer = Tokenizer(checkpoint)
+    left = "".join(shots[3:]) + "Question: what is the"
+    room = len(tokenizer.encode([f"{left} capital"])[0]) - 1
+    whole, part = ask(
+        f"builtin:{checkpoint}?max_length={room}", [LogLikelihood(left, " capital"), asked]
+    )
+    assert isinstance(whole, LogLikelihoodResponse)
+    assert isinstance(part, LogLikelihoodResponse)
+    assert (part.dropped_shots, part.truncated) == (3, False)
+    assert (whole.dropped_shots, whole.truncated) == (0, False)
+    assert part.log_probability == whole.log_probability
+    (written,) = ask(f"builtin:{checkpoint}?max_length={room + 5}", [Generation(left, 5)])
+    (short,) = ask(
+        f"builtin:{checkpoint}?max_length={room + 5}",
+        [Generation("Question: what is the", 5, shots=shots)],
+    )
+    assert isinstance(written, GenerationResponse)
+    assert isinstance(short, GenerationResponse)
+    assert (short.dropped_shots, short.text) == (3, written.text)
+
+
 def fingerprint(spec: str) -> str:
     return open_backend(spec).model.fingerprint
 
