@@ -15,6 +15,7 @@ from evalharness.records import (
     Message,
     Model,
     Request,
+    RollingLogLikelihood,
     Row,
     Sample,
     Source,
@@ -179,6 +180,8 @@ def preview(sample: Sample) -> str:
 def _asked(request: Request) -> str:
     if isinstance(request, LogLikelihood):
         return f"scored: {request.continuation!r}"
+    if isinstance(request, RollingLogLikelihood):
+        return "scored as a whole"
     return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}"
 
 

@@ -87,11 +87,27 @@ def _check_shots(prompt: Prompt, shots: tuple[str, ...]) -> None:
         raise ValueError("few-shot examples can be put before plain text only, not before messages")
 
 
-Request = LogLikelihood | Generation
+@dataclass(frozen=True, slots=True)
+class RollingLogLikelihood:
+    """How likely is a whole `text`, however long? Every token of it counts once.
+
+    A text longer than the model's context is scored in windows (see backends/encoding.py). It is
+    answered by a LogLikelihoodResponse over all tokens; that of an empty text is 0 over 0 tokens.
+    """
+
+    text: str
+
+
+Request = LogLikelihood | Generation | RollingLogLikelihood
 
 
 def whole_prompt(request: Request) -> Prompt:
-    """All that a model is given before its answer: the shots, then the prompt."""
+    """All that a model is given: the shots, then the prompt; or the text that is scored as a whole.
+
+    What is to be scored after a prompt is no part of it.
+    """
+    if isinstance(request, RollingLogLikelihood):
+        return request.text
     if isinstance(request.prompt, str):
         return "".join(request.shots) + request.prompt
     return request.prompt
@@ -117,7 +133,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihoodResponse:
-    """`log_probability` is the natural logarithm, summed over the continuation's `tokens`.
+    """`log_probability` is the natural logarithm, summed over the `tokens` of what is scored.
 
     `greedy` says that each of these tokens was the likeliest one. Where shots and prompt were
     longer than the model's context, `dropped_shots` of the shots were left out, the earliest first;

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evalharness.records import Generation, LogLikelihood, Sample
+from evalharness.records import (
+    Generation,
+    LogLikelihood,
+    Request,
+    RollingLogLikelihood,
+    Sample,
+)
 
 
 def multiple_choice(
@@ -90,30 +96,53 @@ def likelihood_comparison(
     )
 
 
+def rolling(
+    *,
+    id: str,
+    text: str,
+    source: str | None = None,
+    group: str | None = None,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document, of any length, that is scored as a whole.
+
+    source: the document as it was before anything was done to it for the model, such as undoing a
+        tokenisation; its words and bytes are those that a perplexity is divided by
+    """
+    return Sample(
+        id=id,
+        requests=(RollingLogLikelihood(text),),
+        source=text if source is None else source,
+        group=group,
+        slices=slices or {},
+    )
+
+
 def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
     """The same sample with solved examples before each of its prompts, joined by an empty line.
 
-    Raises ValueError when a prompt, of the sample or of an example, is a list of messages.
+    Raises ValueError when what is asked, by the sample or by an example, is not after plain text.
     """
     if not shots:
         return sample
     examples = tuple(f"{solved(shot)}\n\n" for shot in shots)
-    return replace(
-        sample,
-        requests=tuple(
-            replace(request, shots=examples + request.shots) for request in sample.requests
-        ),
-    )
+    return replace(sample, requests=tuple(_after(examples, one) for one in sample.requests))
+
+
+def _after(examples: tuple[str, ...], request: Request) -> Request:
+    if isinstance(request, RollingLogLikelihood):
+        raise ValueError("few-shot examples cannot be put before a text that is scored as a whole")
+    return replace(request, shots=examples + request.shots)
 
 
 def solved(sample: Sample) -> str:
     """The prompt of a sample followed by its right answer, as a few-shot example shows it.
 
-    Raises ValueError when the prompt is a list of messages.
+    Raises ValueError when the sample has no prompt of plain text.
     """
     request = sample.requests[sample.gold[0] if sample.gold else 0]
-    if not isinstance(request.prompt, str):
-        raise ValueError("a few-shot example can be made of plain text only, not of messages")
+    if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
+        raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):
         return request.prompt + request.continuation
     return f"{request.prompt} {sample.target}"

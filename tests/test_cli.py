@@ -198,6 +198,42 @@ def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: W
     assert shots == {"toy-answer": 0, "toy-choice": 2}
 
 
+TEXTS_PLUGIN = """
+from pathlib import Path
+
+from evalharness.metrics.perplexity import BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY
+from evalharness.records import Task
+from evalharness.samples import rolling
+from evalharness.sources import LocalFile
+
+TASKS = (
+    Task(
+        name="toy-texts",
+        family="question_answering",
+        version=1,
+        data=LocalFile(Path(__file__).parent / "data" / "toy.jsonl"),
+        sample=lambda row: rolling(id=row["id"], text=f"{row['question']} " * 20),
+        metrics=(BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY),
+    ),
+)
+"""
+
+
+def test_texts_longer_than_the_context_are_scored_whole(workplace: Workplace) -> None:
+    (workplace.folder / "plugins" / "texts.py").write_text(TEXTS_PLUGIN)
+    done = workplace("run", "-m", "baseline:random", "-m", "builtin:checkpoint?max_length=64",
+                     "-m", "baseline:lead-3", "-t", "toy-texts", "--tasks-dir", "plugins",
+                     "--format", "json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "skipped toy-texts: the baseline lead-3 writes text" in done.stderr
+    floor, model, _ = json.loads(done.stdout)
+    uniform = floor["tasks"]["toy-texts"]["metrics"]
+    assert uniform["bits_per_byte"]["value"] == pytest.approx(8.0)
+    assert uniform["byte_perplexity"]["value"] == pytest.approx(256.0)
+    assert model["tasks"]["toy-texts"]["validity"]["truncated"] == 0
+    assert model["tasks"]["toy-texts"]["metrics"]["bits_per_byte"]["value"] > 0
+
+
 def test_a_limited_run_does_not_take_the_place_of_the_whole_one(workplace: Workplace) -> None:
     """Guards against stale results after a limited run."""
     (limited,) = workplace.run("--limit", "5")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from evalharness.preparation import preview, prompt_hash
-from evalharness.records import Generation, LogLikelihood, Sample
-from evalharness.samples import generation, multiple_choice, with_shots
+from evalharness.records import Generation, LogLikelihood, RollingLogLikelihood, Sample
+from evalharness.samples import generation, multiple_choice, rolling, with_shots
 
 CHOICE = multiple_choice(id="1", prompt="Q: a\nA:", choices=["x", "y"], gold=1)
 TEXT = generation(id="2", prompt="Q: b\nA:", references=["z"], max_tokens=5, stop=["\n"])
@@ -22,6 +22,12 @@ def test_a_preview_shows_examples_and_prompt_as_the_model_gets_them() -> None:
     )
 
 
+def test_a_preview_shows_the_text_that_is_scored_as_a_whole() -> None:
+    assert preview(rolling(id="4", text="One.\n\nTwo.")) == (
+        "=== 4\n--- prompt\nOne.\n\nTwo.\n  scored as a whole"
+    )
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -29,6 +35,7 @@ def test_a_preview_shows_examples_and_prompt_as_the_model_gets_them() -> None:
         replace(BARE, requests=(LogLikelihood("", "texts"),)),
         replace(BARE, requests=(LogLikelihood("", "text", ("shot",)),)),
         replace(BARE, requests=(Generation("", 5),)),
+        replace(BARE, requests=(RollingLogLikelihood("text"),)),
         replace(BARE, target="x"),
         replace(BARE, references=("x",)),
         replace(BARE, choices=("x",)),

@@ -2,11 +2,19 @@
 
 import pytest
 
-from evalharness.records import Generation, LogLikelihood, Message, Sample, whole_prompt
+from evalharness.records import (
+    Generation,
+    LogLikelihood,
+    Message,
+    RollingLogLikelihood,
+    Sample,
+    whole_prompt,
+)
 from evalharness.samples import (
     generation,
     likelihood_comparison,
     multiple_choice,
+    rolling,
     solved,
     with_shots,
 )
@@ -22,7 +30,10 @@ def test_a_solved_sample_shows_the_right_answer() -> None:
 
 def test_shots_stand_before_every_prompt_with_an_empty_line_between() -> None:
     shown = with_shots(CHOICE, [TEXT, CHOICE])
-    assert {request.prompt for request in shown.requests} == {"Q: a\nA:"}
+    shots = ("Q: b\nA: z\n\n", "Q: a\nA: y\n\n")
+    for request in shown.requests:
+        assert isinstance(request, LogLikelihood)
+        assert (request.shots, request.prompt) == (shots, "Q: a\nA:")
     prompts = {whole_prompt(request) for request in shown.requests}
     assert prompts == {"Q: b\nA: z\n\nQ: a\nA: y\n\nQ: a\nA:"}
     continuations = [
@@ -40,6 +51,20 @@ def test_shots_before_chat_messages_are_refused() -> None:
     with pytest.raises(ValueError, match="plain text only"):
         with_shots(TEXT, [chat])
     assert with_shots(chat, []) is chat
+
+
+def test_a_document_is_scored_as_a_whole_and_measured_by_what_it_was() -> None:
+    assert rolling(id="4", text="a text").source == "a text"
+    prepared = rolling(id="4", text="a text.", source="a text .")
+    assert (prepared.requests, prepared.source) == ((RollingLogLikelihood("a text."),), "a text .")
+
+
+def test_shots_before_a_document_that_is_scored_as_a_whole_are_refused() -> None:
+    document = rolling(id="4", text="a text")
+    with pytest.raises(ValueError, match="scored as a whole"):
+        with_shots(document, [TEXT])
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(TEXT, [document])
 
 
 def test_impossible_samples_are_refused() -> None:

@@ -20,6 +20,7 @@ from evalharness.records import (
     Message,
     Request,
     Response,
+    RollingLogLikelihood,
 )
 from evalharness.store import Store, request_key
 
@@ -39,6 +40,8 @@ REQUESTS: list[Request] = [
     Generation("a", 5, shots=("\n",)),
     Generation((Message("user", "a"),), 5),
     Generation((Message("system", "a"),), 5),
+    RollingLogLikelihood("ab"),
+    RollingLogLikelihood("a"),
 ]
 
 

@@ -7,9 +7,12 @@ majority      the right answer that is most frequent in the samples it is asked 
               is equally likely, so that the shorter text wins.
 copy-source   the text that the answer is to be made from, unchanged
 lead-3        its first three sentences
+
+To the first two, every byte of a text that is scored as a whole is equally likely: 8 bits a byte.
 """
 
 import hashlib
+import math
 import random
 import re
 from collections import Counter, defaultdict
@@ -27,6 +30,7 @@ from evalharness.records import (
     Model,
     Outcome,
     Response,
+    RollingLogLikelihood,
 )
 
 VERSION = 1
@@ -61,6 +65,8 @@ class _Context:
 
 def _random(context: _Context, instance: Instance) -> Response:
     generator = context.generator(instance)
+    if isinstance(instance.request, RollingLogLikelihood):
+        return _uniform(instance.request.text)
     if isinstance(instance.request, Generation):
         others = list(context.targets[instance.task])
         others.remove(instance.sample.target)
@@ -72,6 +78,8 @@ def _random(context: _Context, instance: Instance) -> Response:
 
 def _majority(context: _Context, instance: Instance) -> Response:
     request = instance.request
+    if isinstance(request, RollingLogLikelihood):
+        return _uniform(request.text)
     if isinstance(request, Generation):
         return _text(Counter(context.targets[instance.task]).most_common(1)[0][0])
     if not instance.sample.gold:
@@ -135,7 +143,7 @@ class BaselineBackend:
         if self._name not in _FROM_SOURCE:
             return None
         if not isinstance(instance.request, Generation):
-            return f"the baseline {self._name} writes text and cannot compare likelihoods"
+            return f"the baseline {self._name} writes text and has no likelihoods"
         if not instance.sample.source:
             return f"the samples have no source text, from which {self._name} makes its answer"
         return None
@@ -155,6 +163,12 @@ def lead(text: str, sentences: int) -> str:
 
 def _text(text: str) -> GenerationResponse:
     return GenerationResponse(text, finish="end")
+
+
+def _uniform(text: str) -> LogLikelihoodResponse:
+    """Every byte is one of 256, each as likely as the others; the bytes are the tokens."""
+    size = len(text.encode())
+    return LogLikelihoodResponse(-size * math.log(256), tokens=size, greedy=False)
 
 
 def _ranked(rank: int) -> LogLikelihoodResponse:

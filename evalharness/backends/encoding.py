@@ -12,7 +12,14 @@ from typing import TypeVar
 from evalharness.engine.jobs import Job
 from evalharness.engine.trie import Query
 from evalharness.errors import DataError
-from evalharness.records import Failure, Generation, LogLikelihood, Prompt
+from evalharness.records import (
+    Failure,
+    Generation,
+    LogLikelihood,
+    Prompt,
+    Request,
+    RollingLogLikelihood,
+)
 from evalharness.transformer.tokenizer import Tokenizer
 
 # Requests whose texts are encoded in one call: what bounds the memory that encodings take.
@@ -74,6 +81,35 @@ def encode_generations(
         ]
         for request, fitted in zip(some, _fit(tokenizer, texts), strict=True):
             yield _job(tokenizer, request, fitted, max_length)
+
+
+def encode_rolling(
+    tokenizer: Tokenizer, requests: Sequence[RollingLogLikelihood], max_length: int
+) -> Iterator[list[Query]]:
+    """The windows of each text, whose targets are all its tokens in order; none for an empty one.
+
+    The first token follows the one that starts a text, as in encode_log_likelihoods.
+    """
+    start = tokenizer.start_token
+    for some in _parts(requests):
+        for tokens in _encode(tokenizer, (request.text for request in some)):
+            own = tokens[1:] if tokens[:1] == [start] else tokens
+            yield rolling_windows(own, start, max_length)
+
+
+def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[Query]:
+    """Windows of up to `max_length` tokens, which together ask for every token once.
+
+    As lm-evaluation-harness cuts them with a context of at least one token: each window asks for
+    the next `max_length` tokens, or for what is left, and sees what fits before its last target.
+    """
+    text = (start, *tokens)  # text[i] stands before tokens[i]
+    windows = []
+    for first in range(0, len(tokens), max_length):
+        last = min(first + max_length, len(tokens))
+        seen = text[max(0, last - max_length) : last]
+        windows.append(Query(seen, tuple(tokens[first:last])))
+    return windows
 
 
 def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) -> None:
@@ -186,7 +222,7 @@ def _job(
     )
 
 
-_Asked = TypeVar("_Asked", LogLikelihood, Generation)
+_Asked = TypeVar("_Asked", bound=Request)
 
 
 def _parts(requests: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:

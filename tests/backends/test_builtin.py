@@ -21,6 +21,7 @@ from evalharness.records import (
     Message,
     Outcome,
     Request,
+    RollingLogLikelihood,
     Sample,
 )
 from evalharness.transformer.tokenizer import Tokenizer
@@ -132,6 +133,57 @@ def test_examples_that_do_not_fit_are_left_out_of_the_forward_pass(checkpoint: P
     assert isinstance(written, GenerationResponse)
     assert isinstance(short, GenerationResponse)
     assert (short.dropped_shots, short.text) == (3, written.text)
+
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 4 + "1, 22 and 333."
+
+
+@pytest.mark.parametrize("max_length", [2, 7, 16, 250])
+def test_a_text_of_any_length_is_as_likely_as_the_forward_passes_of_its_windows(
+    checkpoint: Path, max_length: int
+) -> None:
+    spec = f"builtin:{checkpoint}?max_length={max_length}&pack_size=24"
+    (outcome,) = ask(spec, [RollingLogLikelihood(LONG)])
+    tokenizer = Tokenizer(checkpoint)
+    (own,) = tokenizer.encode([LONG])
+    text = [tokenizer.start_token, *own]
+    theirs = make_llama(checkpoint)
+    expected = 0.0
+    for place, token in enumerate(own):
+        # A block of max_length tokens is predicted from what fits before its last one.
+        last = min((place // max_length + 1) * max_length, len(own))
+        seen = text[max(0, last - max_length) : place + 1]
+        with torch.inference_mode():
+            row = theirs(torch.tensor([seen])).logits[0, -1].log_softmax(-1)
+        expected += float(row[token])
+    assert isinstance(outcome, LogLikelihoodResponse)
+    assert outcome.log_probability == pytest.approx(expected, abs=1e-3)
+    assert outcome.tokens == len(own)
+    assert not outcome.truncated
+    windows = -(-len(own) // max_length)
+    assert outcome.cost.prompt_tokens == min(len(own), max_length) * windows
+    assert outcome.cost.seconds > 0
+
+
+def test_whole_texts_are_answered_beside_other_requests_and_do_not_depend_on_them(
+    checkpoint: Path,
+) -> None:
+    texts = [RollingLogLikelihood(LONG[:length]) for length in (0, 9, 40, 100, 170)]
+    mixed: list[Request] = [LogLikelihood("", LONG[:40]), *texts, Generation("The", 3)]
+    spec = f"builtin:{checkpoint}?max_length=60"
+    together = ask(f"{spec}&pack_size=9", mixed)[1:-1]
+    alone = [ask(spec, [text])[0] for text in texts]
+    found = []
+    for one, other in zip(together, alone, strict=True):
+        assert isinstance(one, LogLikelihoodResponse)
+        assert isinstance(other, LogLikelihoodResponse)
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+        assert (one.tokens, one.greedy) == (other.tokens, other.greedy)
+        found.append(one)
+    assert (found[0].log_probability, found[0].tokens) == (0.0, 0)
+    (plain,) = ask(spec, mixed[:1])
+    assert isinstance(plain, LogLikelihoodResponse)
+    assert found[2].log_probability == pytest.approx(plain.log_probability, abs=1e-4)
 
 
 def fingerprint(spec: str) -> str:

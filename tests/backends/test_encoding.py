@@ -1,5 +1,6 @@
-"""Requests to tokens: shots are dropped before a prompt is cut, and texts are encoded once."""
+"""Requests to tokens: what is dropped from long prompts, how long texts are cut in windows."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,8 +15,16 @@ from evalharness.backends.encoding import (
     EncodedQuery,
     encode_generations,
     encode_log_likelihoods,
+    encode_rolling,
+    rolling_windows,
 )
-from evalharness.records import Failure, Generation, LogLikelihood, Message
+from evalharness.records import (
+    Failure,
+    Generation,
+    LogLikelihood,
+    Message,
+    RollingLogLikelihood,
+)
 from evalharness.transformer.tokenizer import Tokenizer
 from tests.models import make_tokenizer
 
@@ -53,6 +62,8 @@ def job(tokenizer: Tokenizer, request: Generation, max_length: int) -> EncodedJo
 def length(tokenizer: Tokenizer, texts: Iterable[str]) -> int:
     return len(tokenizer.encode(["".join(texts)])[0])
 
+
+# --- shots and prompts ---------------------------------------------------------------------
 
 PIECES = st.sampled_from(["The quick brown", " fox", "\n", "Paris", " 22", "ü", "日本", "Answer: "])
 TEXTS = st.lists(PIECES, min_size=1, max_size=6).map("".join)
@@ -193,3 +204,59 @@ def test_messages_are_encoded_as_before(tokenizer: Tokenizer) -> None:
     chat = (Message("user", "Hello"),)
     rendered = tokenizer.render(chat)
     assert job(tokenizer, Generation(chat, 5), 99) == job(tokenizer, Generation(rendered, 5), 99)
+
+
+# --- whole texts --------------------------------------------------------------------------
+
+
+@pytest.mark.oracle
+def test_windows_equal_those_of_lm_evaluation_harness(oracles: Path) -> None:
+    cases = json.loads((oracles / "perplexity" / "rolling_windows.json").read_text())
+    checked = 0
+    for case in cases:
+        if case["context_len"] == 1:  # the only one that scores are reported with
+            windows = rolling_windows(case["token_list"], case["prefix_token"], case["max_seq_len"])
+            found = [[list(window.tokens), list(window.targets)] for window in windows]
+            assert found == case["windows"], case["name"]
+            checked += 1
+    assert checked == 3
+
+
+@given(tokens=st.lists(st.integers(0, 9), max_size=60), max_length=st.integers(1, 25))
+def test_windows_ask_for_every_token_once_in_order_after_what_precedes_it(
+    tokens: list[int], max_length: int
+) -> None:
+    text = [-1, *tokens]
+    asked = 0
+    windows = rolling_windows(tokens, -1, max_length)
+    for window in windows:
+        assert len(window.tokens) <= max_length
+        assert list(window.targets) == tokens[asked : asked + len(window.targets)]
+        asked += len(window.targets)
+        # The inputs end just before the last target, and the first target sees one token or more.
+        assert list(window.tokens) == text[asked - len(window.tokens) : asked]
+        assert 1 <= len(window.targets) <= len(window.tokens)
+    assert asked == len(tokens)
+    assert all(len(window.tokens) == max_length for window in windows[1:])
+
+
+@given(texts=st.lists(st.lists(PIECES, max_size=12).map("".join), max_size=6))
+def test_the_windows_of_each_text_ask_for_all_its_tokens(
+    tokenizer: Tokenizer, texts: list[str]
+) -> None:
+    requests = [RollingLogLikelihood(text) for text in texts]
+    encoded = list(encode_rolling(tokenizer, requests, 8))
+    for windows, tokens in zip(encoded, tokenizer.encode(texts), strict=True):
+        assert [token for window in windows for token in window.targets] == tokens
+        assert all(window.tokens[0] == tokenizer.start_token for window in windows[:1])
+
+
+def test_a_bos_that_the_tokenizer_adds_is_seen_and_not_scored(tmp_path: Path) -> None:
+    adding = save(tmp_path, adds_bos=True)
+    ((window,), nothing) = encode_rolling(
+        adding, [RollingLogLikelihood("The fox"), RollingLogLikelihood("")], 99
+    )
+    (tokens,) = adding.encode(["The fox"])
+    assert tokens[0] == adding.start_token
+    assert (window.tokens, window.targets) == (tuple(tokens[:-1]), tuple(tokens[1:]))
+    assert nothing == []
