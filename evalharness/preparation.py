@@ -182,7 +182,10 @@ def _asked(request: Request) -> str:
         return f"scored: {request.continuation!r}"
     if isinstance(request, RollingLogLikelihood):
         return "scored as a whole"
-    return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}"
+    drawn = ""
+    if (how := request.sampling) is not None:
+        drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
+    return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"
 
 
 def _turns(messages: Sequence[Message]) -> str:

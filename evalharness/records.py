@@ -68,15 +68,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Continue `prompt` greedily until a stop string, the end of text, or `max_tokens` tokens.
+    """Continue `prompt` until a stop string, the end of text, or `max_tokens` tokens.
 
-    `shots` stand before the prompt, as those of a LogLikelihood do.
+    `shots` stand before the prompt, as those of a LogLikelihood do. Without `sampling` each token
+    is the likeliest one (greedy decoding).
     """
 
     prompt: Prompt
     max_tokens: int
     stop: tuple[str, ...] = ()
     shots: tuple[str, ...] = ()
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         _check_shots(self.prompt, self.shots)
@@ -210,7 +212,8 @@ class Sample:
     """One item of a task.
 
     id          unique in its task and stable between runs
-    requests    what the model is asked; metrics find the responses in the same order
+    requests    what the model is asked; metrics find the responses in the same order. To metrics of
+                generated texts, several generations are several draws of one answer
     target      the right answer as text: what reports show and few-shot examples give
     references  every accepted answer, for generation
     choices     the options, for multiple choice; `gold` are the indexes of the right ones

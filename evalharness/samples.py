@@ -9,6 +9,7 @@ from evalharness.records import (
     Request,
     RollingLogLikelihood,
     Sample,
+    Sampling,
 )
 
 
@@ -49,19 +50,37 @@ def generation(
     references: Sequence[str],
     max_tokens: int,
     stop: Sequence[str] = (),
+    draws: int = 1,
+    temperature: float | None = None,
+    top_p: float = 1.0,
     source: str = "",
     group: str | None = None,
     slices: Mapping[str, str] | None = None,
 ) -> Sample:
     """A prompt that the model continues; the first reference is the target of a few-shot example.
 
-    Raises ValueError when there is no reference.
+    temperature: the answer is drawn at random (see records.Sampling); greedy if None
+    draws: how many answers are drawn, with the seeds 0, 1, 2 ...; metrics average over them
+
+    Raises ValueError when there is no reference, or settings for drawing that draw nothing.
     """
     if not references:
         raise ValueError("there is no reference answer")
+    if draws < 1:
+        raise ValueError(f"{draws} draws are asked for, but there must be one or more")
+    if temperature is None and (draws > 1 or top_p != 1.0):
+        raise ValueError("several draws, and top_p, need a temperature; greedy answers are equal")
     return Sample(
         id=id,
-        requests=(Generation(prompt, max_tokens, tuple(stop)),),
+        requests=tuple(
+            Generation(
+                prompt,
+                max_tokens,
+                tuple(stop),
+                sampling=None if temperature is None else Sampling(temperature, top_p, seed),
+            )
+            for seed in range(draws)
+        ),
         target=references[0],
         references=tuple(references),
         source=source,

@@ -28,6 +28,14 @@ def test_a_preview_shows_the_text_that_is_scored_as_a_whole() -> None:
     )
 
 
+def test_a_preview_tells_draws_apart() -> None:
+    drawn = generation(id="5", prompt="Q", references=["a"], max_tokens=5, draws=2, temperature=0.8)
+    assert preview(drawn).splitlines()[3:5] == [
+        "  generated: up to 5 tokens, until [], drawn: temperature 0.8, top_p 1, seed 0",
+        "  generated: up to 5 tokens, until [], drawn: temperature 0.8, top_p 1, seed 1",
+    ]
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -1,5 +1,7 @@
 """Few-shot examples, and the builders of samples."""
 
+from typing import Any
+
 import pytest
 
 from evalharness.records import (
@@ -8,6 +10,7 @@ from evalharness.records import (
     Message,
     RollingLogLikelihood,
     Sample,
+    Sampling,
     whole_prompt,
 )
 from evalharness.samples import (
@@ -65,6 +68,33 @@ def test_shots_before_a_document_that_is_scored_as_a_whole_are_refused() -> None
         with_shots(document, [TEXT])
     with pytest.raises(ValueError, match="plain text only"):
         with_shots(TEXT, [document])
+
+
+def test_draws_differ_in_their_seed_alone() -> None:
+    drawn = generation(
+        id="5", prompt="Q", references=["a"], max_tokens=5, draws=3, temperature=0.8, top_p=0.9
+    )
+    assert drawn.requests == tuple(
+        Generation("Q", 5, sampling=Sampling(0.8, 0.9, seed)) for seed in (0, 1, 2)
+    )
+    once = generation(id="5", prompt="Q", references=["a"], max_tokens=5, temperature=0.8)
+    assert once.requests == (Generation("Q", 5, sampling=Sampling(0.8)),)
+    assert TEXT.requests == (Generation("Q: b\nA:", 5),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"draws": 0, "temperature": 1.0}, "must be one or more"),
+        ({"draws": 2}, "need a temperature"),
+        ({"top_p": 0.9}, "need a temperature"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"temperature": 1.0, "top_p": 1.1}, "top_p must be above 0 and at most 1"),
+    ],
+)
+def test_settings_that_draw_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        generation(id="5", prompt="Q", references=["a"], max_tokens=5, **settings)
 
 
 def test_impossible_samples_are_refused() -> None:

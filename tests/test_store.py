@@ -21,6 +21,7 @@ from evalharness.records import (
     Request,
     Response,
     RollingLogLikelihood,
+    Sampling,
 )
 from evalharness.store import Store, request_key
 
@@ -38,6 +39,10 @@ REQUESTS: list[Request] = [
     Generation("a", 6),
     Generation("a", 5, ("\n",)),
     Generation("a", 5, shots=("\n",)),
+    *(
+        Generation("a", 5, sampling=sampling)
+        for sampling in (Sampling(1.0), Sampling(2.0), Sampling(1.0, 0.5), Sampling(1.0, seed=1))
+    ),
     Generation((Message("user", "a"),), 5),
     Generation((Message("system", "a"),), 5),
     RollingLogLikelihood("ab"),

@@ -216,7 +216,7 @@ def _job(
         )
     tokens = fitted.tokens or [tokenizer.start_token]
     return EncodedJob(
-        Job(tuple(tokens[-room:]), request.max_tokens, request.stop),
+        Job(tuple(tokens[-room:]), request.max_tokens, request.stop, request.sampling),
         truncated=len(tokens) > room,
         dropped_shots=fitted.dropped_shots,
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from evalharness.metrics.aggregation import ratio_of_sums
-from evalharness.metrics.responses import log_likelihoods
+from evalharness.metrics.responses import Measure, log_likelihoods
 from evalharness.records import Groups, Metric, Response, Sample, Statistics, Values, Weights
 
 _WHITE_SPACE = re.compile(r"\s+")
@@ -28,9 +28,7 @@ def _bytes(text: str) -> int:
     return len(text.encode())
 
 
-def _measure(
-    units: Callable[[str], int],
-) -> Callable[[Sample, Sequence[Response]], tuple[float, ...]]:
+def _measure(units: Callable[[str], int]) -> Measure:
     """The log-probability of all that a sample asks about, and how many units its source has."""
 
     def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:

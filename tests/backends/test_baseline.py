@@ -68,6 +68,23 @@ def test_random_text_is_the_answer_of_another_sample() -> None:
         assert text in {f"answer {other}" for other in range(20) if other != number}
 
 
+def test_every_draw_of_a_random_text_is_drawn_anew() -> None:
+    samples = [
+        generation(
+            id=str(number), prompt="Say it", references=[f"answer {number}"], max_tokens=9,
+            draws=5, temperature=1.0,
+        )
+        for number in range(20)
+    ]  # fmt: skip
+    outcomes = dict(open_backend("baseline:random").answer(instances(samples)))
+    answers = [outcomes[index] for index in range(100)]
+    drawn = [answer.text for answer in answers if isinstance(answer, GenerationResponse)]
+    different = [len(set(drawn[start : start + 5])) for start in range(0, 100, 5)]
+    assert sum(different) > 60
+    for number in range(20):
+        assert f"answer {number}" not in drawn[5 * number : 5 * number + 5]
+
+
 def test_majority_picks_the_most_frequent_right_option() -> None:
     samples = [choices(number, gold=2 if number < 6 else 1) for number in range(10)]
     assert picked("baseline:majority", samples) == [2] * 10

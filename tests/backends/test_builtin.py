@@ -23,6 +23,7 @@ from evalharness.records import (
     Request,
     RollingLogLikelihood,
     Sample,
+    Sampling,
 )
 from evalharness.transformer.tokenizer import Tokenizer
 from tests.models import make_llama
@@ -184,6 +185,23 @@ def test_whole_texts_are_answered_beside_other_requests_and_do_not_depend_on_the
     (plain,) = ask(spec, mixed[:1])
     assert isinstance(plain, LogLikelihoodResponse)
     assert found[2].log_probability == pytest.approx(plain.log_probability, abs=1e-4)
+
+
+def test_a_draw_is_the_same_alone_and_another_with_another_seed(checkpoint: Path) -> None:
+    requests = [Generation("The quick", 12, sampling=Sampling(1.5, seed=seed)) for seed in range(6)]
+    spec = f"builtin:{checkpoint}"
+    together = [one for one in ask(spec, requests) if isinstance(one, GenerationResponse)]
+    assert len({one.text for one in together}) == 6
+    for place in (0, 3):
+        (alone,) = ask(spec, [requests[place]])
+        assert isinstance(alone, GenerationResponse)
+        assert alone.text == together[place].text
+    (greedy, cold) = ask(
+        spec, [Generation("The quick", 12), Generation("The quick", 12, sampling=Sampling(1e-4))]
+    )
+    assert isinstance(greedy, GenerationResponse)
+    assert isinstance(cold, GenerationResponse)
+    assert greedy.text == cold.text
 
 
 def fingerprint(spec: str) -> str:
