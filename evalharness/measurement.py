@@ -20,6 +20,7 @@ from evalharness.records import (
     Prompt,
     Response,
     Sample,
+    whole_prompt,
 )
 from evalharness.results import (
     MetricResult,
@@ -169,20 +170,22 @@ def _row(
     outcomes: Sequence[Outcome],
     statistics: dict[str, tuple[float, ...]] | None,
 ) -> SampleRow:
-    written = [out for out in outcomes if isinstance(out, GenerationResponse)]
+    responses = [out for out in outcomes if not isinstance(out, Failure)]
+    written = [out for out in responses if isinstance(out, GenerationResponse)]
     extracted = [task.task.extract(out.text) for out in written]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     return SampleRow(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
-        prompts=[_shown(request.prompt) for request in sample.requests],
+        prompts=[_shown(whole_prompt(request)) for request in sample.requests],
         target=sample.target,
         references=list(sample.references),
         responses=[_response(outcome) for outcome in outcomes],
         extracted=extracted,
         statistics=None if statistics is None else {k: list(v) for k, v in statistics.items()},
-        truncated=any(not isinstance(out, Failure) and out.truncated for out in outcomes),
+        truncated=any(out.truncated for out in responses),
+        lost_shots=max((out.dropped_shots for out in responses), default=0),
         unfinished=any(out.finish == "length" for out in written),
         empty=not all(extracted),
         failed=bool(errors),
@@ -210,6 +213,7 @@ def _validity(rows: Sequence[SampleRow]) -> Validity:
         samples=len(rows),
         failed=sum(row.failed for row in rows),
         truncated=sum(row.truncated for row in rows),
+        lost_shots=sum(row.lost_shots > 0 for row in rows),
         unfinished=sum(row.unfinished for row in rows),
         empty=sum(row.empty for row in rows),
     )

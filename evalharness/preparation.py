@@ -10,15 +10,17 @@ from itertools import islice
 
 from evalharness.errors import DataError, EvalharnessError, UsageError
 from evalharness.records import (
-    Generation,
     Instance,
     LogLikelihood,
     Message,
     Model,
+    Request,
+    RollingLogLikelihood,
     Row,
     Sample,
     Source,
     Task,
+    whole_prompt,
 )
 from evalharness.results import TaskRecord
 from evalharness.samples import solved, with_shots
@@ -48,11 +50,15 @@ def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> Pr
 
     A task that defines no examples, such as one that scores whole texts, is run without any, which
     its record says. Raises DataError for a row that is no sample, two samples of one id, no rows at
-    all, and an example that is also evaluated; UsageError when the task has not enough examples.
+    all, and an example that is also evaluated; UsageError when the task has not enough examples, or
+    asks in a way before which none can stand.
     """
     samples = _samples(task, task.data, limit)
-    shots = _draw_shots(task, num_fewshot, seed, samples)
-    prompted = tuple(with_shots(sample, shots) for sample in samples)
+    try:
+        shots = _draw_shots(task, num_fewshot, seed, samples)
+        prompted = tuple(with_shots(sample, shots) for sample in samples)
+    except ValueError as error:
+        raise UsageError(f"task {task.name!r}: {error}; run it without --num-fewshot.") from None
     identity = task.data.identity()
     record = TaskRecord(
         version=task.version,
@@ -126,7 +132,7 @@ def _draw_shots(
 
 
 def prompt_hash(samples: Sequence[Sample]) -> str:
-    """sha256 over all that is asked and all that counts as right, sample by sample."""
+    """sha256 over all that is asked and all that a score depends on, sample by sample."""
     digest = hashlib.sha256()
     for sample in samples:
         content = [
@@ -134,7 +140,10 @@ def prompt_hash(samples: Sequence[Sample]) -> str:
             [[type(request).__name__, asdict(request)] for request in sample.requests],
             sample.target,
             sample.references,
+            sample.choices,
             sample.gold,
+            sample.source,
+            sample.group,
         ]
         line = json.dumps(content, sort_keys=True)
         digest.update(f"{line}\n".encode())
@@ -156,21 +165,27 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
 def preview(sample: Sample) -> str:
     """A sample for people: its requests as the model gets them, and what counts as right."""
     lines = [f"=== {sample.id}"]
-    prompts = list(dict.fromkeys(request.prompt for request in sample.requests))
-    for prompt in prompts:
+    prompts = [whole_prompt(request) for request in sample.requests]
+    for prompt in dict.fromkeys(prompts):
         lines += ["--- prompt", prompt if isinstance(prompt, str) else _turns(prompt)]
         for index, request in enumerate(sample.requests):
-            if request.prompt == prompt and isinstance(request, LogLikelihood):
-                mark = "*" if index in sample.gold else " "
-                lines.append(f"{mark} scored: {request.continuation!r}")
-            elif request.prompt == prompt and isinstance(request, Generation):
-                lines.append(
-                    f"  generated: up to {request.max_tokens} tokens, until {list(request.stop)}"
-                )
+            if prompts[index] == prompt:
+                lines.append(f"{'*' if index in sample.gold else ' '} {_asked(request)}")
     if not sample.gold:
         lines += [f"--- accepted: {reference}" for reference in sample.references]
     slices = ", ".join(f"{name}={value}" for name, value in sample.slices.items())
     return "\n".join([*lines, f"--- slices: {slices}"] if slices else lines)
+
+
+def _asked(request: Request) -> str:
+    if isinstance(request, LogLikelihood):
+        return f"scored: {request.continuation!r}"
+    if isinstance(request, RollingLogLikelihood):
+        return "scored as a whole"
+    drawn = ""
+    if (how := request.sampling) is not None:
+        drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
+    return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"
 
 
 def _turns(messages: Sequence[Message]) -> str:

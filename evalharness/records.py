@@ -30,10 +30,20 @@ Prompt = str | tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihood:
-    """How likely is `continuation` after `prompt`? An empty prompt is the start of a text."""
+    """How likely is `continuation` after `shots` and `prompt`?
+
+    shots   solved examples before the prompt, each with its separator at its end. They are apart
+            from the prompt so that the earliest ones can be dropped where the context is too short.
+    An empty prompt without shots is the start of a text. Raises ValueError for shots before
+    messages.
+    """
 
     prompt: Prompt
     continuation: str
+    shots: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_shots(self.prompt, self.shots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +68,52 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Continue `prompt` greedily until a stop string, the end of text, or `max_tokens` tokens."""
+    """Continue `prompt` until a stop string, the end of text, or `max_tokens` tokens.
+
+    `shots` stand before the prompt, as those of a LogLikelihood do. Without `sampling` each token
+    is the likeliest one (greedy decoding).
+    """
 
     prompt: Prompt
     max_tokens: int
     stop: tuple[str, ...] = ()
+    shots: tuple[str, ...] = ()
+    sampling: Sampling | None = None
+
+    def __post_init__(self) -> None:
+        _check_shots(self.prompt, self.shots)
 
 
-Request = LogLikelihood | Generation
+def _check_shots(prompt: Prompt, shots: tuple[str, ...]) -> None:
+    if shots and not isinstance(prompt, str):
+        raise ValueError("few-shot examples can be put before plain text only, not before messages")
+
+
+@dataclass(frozen=True, slots=True)
+class RollingLogLikelihood:
+    """How likely is a whole `text`, however long? Every token of it counts once.
+
+    A text longer than the model's context is scored in windows (see backends/encoding.py). It is
+    answered by a LogLikelihoodResponse over all tokens; that of an empty text is 0 over 0 tokens.
+    """
+
+    text: str
+
+
+Request = LogLikelihood | Generation | RollingLogLikelihood
+
+
+def whole_prompt(request: Request) -> Prompt:
+    """All that a model is given: the shots, then the prompt; or the text that is scored as a whole.
+
+    What is to be scored after a prompt is no part of it.
+    """
+    if isinstance(request, RollingLogLikelihood):
+        return request.text
+    if isinstance(request.prompt, str):
+        return "".join(request.shots) + request.prompt
+    return request.prompt
+
 
 # --- What a model answers ------------------------------------------------------------------------
 
@@ -87,26 +135,32 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihoodResponse:
-    """`log_probability` is the natural logarithm, summed over the continuation's `tokens`.
+    """`log_probability` is the natural logarithm, summed over the `tokens` of what is scored.
 
-    `greedy` says that each of these tokens was the likeliest one; `truncated` that the prompt was
-    longer than the model's context and lost its beginning.
+    `greedy` says that each of these tokens was the likeliest one. Where shots and prompt were
+    longer than the model's context, `dropped_shots` of the shots were left out, the earliest first;
+    `truncated` says that the prompt itself lost its beginning, after all shots.
     """
 
     log_probability: float
     tokens: int
     greedy: bool
     truncated: bool = False
+    dropped_shots: int = 0
     cost: Cost = Cost()
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationResponse:
-    """`text` is cut before the first stop string; `finish` says why it ended."""
+    """`text` is cut before the first stop string; `finish` says why it ended.
+
+    `truncated` and `dropped_shots` are those of a LogLikelihoodResponse.
+    """
 
     text: str
     finish: Literal["stop", "end", "length"]
     truncated: bool = False
+    dropped_shots: int = 0
     cost: Cost = Cost()
 
 
@@ -158,7 +212,8 @@ class Sample:
     """One item of a task.
 
     id          unique in its task and stable between runs
-    requests    what the model is asked; metrics find the responses in the same order
+    requests    what the model is asked; metrics find the responses in the same order. To metrics of
+                generated texts, several generations are several draws of one answer
     target      the right answer as text: what reports show and few-shot examples give
     references  every accepted answer, for generation
     choices     the options, for multiple choice; `gold` are the indexes of the right ones

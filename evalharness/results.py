@@ -43,11 +43,17 @@ class SliceResult(_Record):
 
 
 class Validity(_Record):
-    """How many samples are to be read with care, out of `samples`."""
+    """How many samples are to be read with care, out of `samples`.
+
+    truncated    a prompt lost its beginning
+    lost_shots   at least one few-shot example did not fit the model's context
+    unfinished   a text was cut off at its limit of tokens
+    """
 
     samples: int
     failed: int = 0
     truncated: int = 0
+    lost_shots: int = 0
     unfinished: int = 0
     empty: int = 0
 
@@ -152,7 +158,11 @@ class RunRecord(_Record):
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
-    """A row of samples/TASK.parquet. `statistics` is None where a request of the sample failed."""
+    """A row of samples/TASK.parquet.
+
+    `statistics` is None where a request of the sample failed; `lost_shots` is the largest number of
+    few-shot examples that a request of it lost.
+    """
 
     id: str
     group: str | None
@@ -164,6 +174,7 @@ class SampleRow:
     extracted: list[str]
     statistics: dict[str, list[float]] | None
     truncated: bool
+    lost_shots: int
     unfinished: bool
     empty: bool
     failed: bool

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evalharness.records import Generation, LogLikelihood, Prompt, Sample
+from evalharness.records import (
+    Generation,
+    LogLikelihood,
+    Request,
+    RollingLogLikelihood,
+    Sample,
+    Sampling,
+)
 
 
 def multiple_choice(
@@ -43,19 +50,37 @@ def generation(
     references: Sequence[str],
     max_tokens: int,
     stop: Sequence[str] = (),
+    draws: int = 1,
+    temperature: float | None = None,
+    top_p: float = 1.0,
     source: str = "",
     group: str | None = None,
     slices: Mapping[str, str] | None = None,
 ) -> Sample:
     """A prompt that the model continues; the first reference is the target of a few-shot example.
 
-    Raises ValueError when there is no reference.
+    temperature: the answer is drawn at random (see records.Sampling); greedy if None
+    draws: how many answers are drawn, with the seeds 0, 1, 2 ...; metrics average over them
+
+    Raises ValueError when there is no reference, or settings for drawing that draw nothing.
     """
     if not references:
         raise ValueError("there is no reference answer")
+    if draws < 1:
+        raise ValueError(f"{draws} draws are asked for, but there must be one or more")
+    if temperature is None and (draws > 1 or top_p != 1.0):
+        raise ValueError("several draws, and top_p, need a temperature; greedy answers are equal")
     return Sample(
         id=id,
-        requests=(Generation(prompt, max_tokens, tuple(stop)),),
+        requests=tuple(
+            Generation(
+                prompt,
+                max_tokens,
+                tuple(stop),
+                sampling=None if temperature is None else Sampling(temperature, top_p, seed),
+            )
+            for seed in range(draws)
+        ),
         target=references[0],
         references=tuple(references),
         source=source,
@@ -90,28 +115,53 @@ def likelihood_comparison(
     )
 
 
-def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
-    """The same sample with solved examples before each of its prompts, joined by an empty line."""
-    if not shots:
-        return sample
-    examples = "".join(f"{solved(shot)}\n\n" for shot in shots)
-    return replace(
-        sample,
-        requests=tuple(
-            replace(request, prompt=examples + _text(request.prompt)) for request in sample.requests
-        ),
+def rolling(
+    *,
+    id: str,
+    text: str,
+    source: str | None = None,
+    group: str | None = None,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document, of any length, that is scored as a whole.
+
+    source: the document as it was before anything was done to it for the model, such as undoing a
+        tokenisation; its words and bytes are those that a perplexity is divided by
+    """
+    return Sample(
+        id=id,
+        requests=(RollingLogLikelihood(text),),
+        source=text if source is None else source,
+        group=group,
+        slices=slices or {},
     )
 
 
+def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
+    """The same sample with solved examples before each of its prompts, joined by an empty line.
+
+    Raises ValueError when what is asked, by the sample or by an example, is not after plain text.
+    """
+    if not shots:
+        return sample
+    examples = tuple(f"{solved(shot)}\n\n" for shot in shots)
+    return replace(sample, requests=tuple(_after(examples, one) for one in sample.requests))
+
+
+def _after(examples: tuple[str, ...], request: Request) -> Request:
+    if isinstance(request, RollingLogLikelihood):
+        raise ValueError("few-shot examples cannot be put before a text that is scored as a whole")
+    return replace(request, shots=examples + request.shots)
+
+
 def solved(sample: Sample) -> str:
-    """The prompt of a sample followed by its right answer, as a few-shot example shows it."""
+    """The prompt of a sample followed by its right answer, as a few-shot example shows it.
+
+    Raises ValueError when the sample has no prompt of plain text.
+    """
     request = sample.requests[sample.gold[0] if sample.gold else 0]
+    if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
+        raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):
-        return _text(request.prompt) + request.continuation
-    return f"{_text(request.prompt)} {sample.target}"
-
-
-def _text(prompt: Prompt) -> str:
-    if not isinstance(prompt, str):
-        raise ValueError("few-shot examples can be put before plain text only, not before messages")
-    return prompt
+        return request.prompt + request.continuation
+    return f"{request.prompt} {sample.target}"

@@ -158,6 +158,34 @@ def test_few_shot_examples_come_before_every_prompt(workplace: Workplace) -> Non
     assert all(prompt.startswith(shared) for prompt in prompts)
 
 
+def test_samples_that_lose_few_shot_examples_are_counted_and_reported(
+    workplace: Workplace,
+) -> None:
+    (run,) = workplace.run("--num-fewshot", "4", model="builtin:checkpoint?max_length=90")
+    for name, task in run["tasks"].items():
+        assert task["validity"]["lost_shots"] == 30
+        assert task["validity"]["truncated"] == 0
+        path = workplace.folder / "runs" / run["run_id"] / "samples" / f"{name}.parquet"
+        for row in pyarrow.parquet.read_table(path).to_pylist():
+            assert 1 <= row["lost_shots"] < 4
+            assert row["prompts"][0].count("Question: What comes after 100") == 4
+    done = workplace("report", "runs", "-o", "report.html")
+    assert done.returncode == 0, done.stderr
+    assert "Few-shot examples dropped" in (workplace.folder / "report.html").read_text()
+
+
+def test_a_chat_task_with_few_shot_examples_is_refused_in_words(workplace: Workplace) -> None:
+    plugin = workplace.folder / "plugins" / "toy.py"
+    chat = 'prompt=(Message("user", row["question"]),)'
+    text = plugin.read_text().replace("prompt=f\"Question: {row['question']}\\nAnswer:\"", chat)
+    plugin.write_text(text.replace("import Task", "import Message, Task"))
+    done = workplace("run", "-m", "builtin:checkpoint", "-t", "toy-answer", "--tasks-dir",
+                     "plugins", "--num-fewshot", "2")  # fmt: skip
+    assert done.returncode == 2
+    assert "toy-answer" in done.stderr
+    assert "not of messages" in done.stderr
+
+
 def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: Workplace) -> None:
     plugin = workplace.folder / "plugins" / "toy.py"
     plugin.write_text(plugin.read_text().replace("TOKEN_F1), SHOTS)", "TOKEN_F1), None)"))
@@ -168,6 +196,42 @@ def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: W
     (run,) = json.loads(done.stdout)
     shots = {name: task["num_fewshot"] for name, task in run["tasks"].items()}
     assert shots == {"toy-answer": 0, "toy-choice": 2}
+
+
+TEXTS_PLUGIN = """
+from pathlib import Path
+
+from evalharness.metrics.perplexity import BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY
+from evalharness.records import Task
+from evalharness.samples import rolling
+from evalharness.sources import LocalFile
+
+TASKS = (
+    Task(
+        name="toy-texts",
+        family="question_answering",
+        version=1,
+        data=LocalFile(Path(__file__).parent / "data" / "toy.jsonl"),
+        sample=lambda row: rolling(id=row["id"], text=f"{row['question']} " * 20),
+        metrics=(BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY),
+    ),
+)
+"""
+
+
+def test_texts_longer_than_the_context_are_scored_whole(workplace: Workplace) -> None:
+    (workplace.folder / "plugins" / "texts.py").write_text(TEXTS_PLUGIN)
+    done = workplace("run", "-m", "baseline:random", "-m", "builtin:checkpoint?max_length=64",
+                     "-m", "baseline:lead-3", "-t", "toy-texts", "--tasks-dir", "plugins",
+                     "--format", "json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "skipped toy-texts: the baseline lead-3 writes text" in done.stderr
+    floor, model, _ = json.loads(done.stdout)
+    uniform = floor["tasks"]["toy-texts"]["metrics"]
+    assert uniform["bits_per_byte"]["value"] == pytest.approx(8.0)
+    assert uniform["byte_perplexity"]["value"] == pytest.approx(256.0)
+    assert model["tasks"]["toy-texts"]["validity"]["truncated"] == 0
+    assert model["tasks"]["toy-texts"]["metrics"]["bits_per_byte"]["value"] > 0
 
 
 def test_a_limited_run_does_not_take_the_place_of_the_whole_one(workplace: Workplace) -> None:

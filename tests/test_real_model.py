@@ -17,7 +17,7 @@ from evalharness.backends.checkpoint import find_checkpoint
 from evalharness.discovery import find_tasks
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Generation, GenerationResponse, Instance, Sample
+from evalharness.records import Generation, GenerationResponse, Instance, Sample, whole_prompt
 from evalharness.samples import with_shots
 from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
@@ -85,7 +85,7 @@ def test_logits_equal_transformers(folder: Path, theirs: LlamaForCausalLM) -> No
 def xsum_prompts() -> Iterator[str]:
     task = find_tasks().tasks["xsum"].task
     for sample in islice(prepare(task, limit=20, num_fewshot=0, seed=0).samples, 5, 9):
-        prompt = sample.requests[0].prompt
+        prompt = whole_prompt(sample.requests[0])
         assert isinstance(prompt, str)
         yield prompt
 

@@ -1,12 +1,23 @@
 """Few-shot examples, and the builders of samples."""
 
+from typing import Any
+
 import pytest
 
-from evalharness.records import Generation, LogLikelihood, Message, Sample
+from evalharness.records import (
+    Generation,
+    LogLikelihood,
+    Message,
+    RollingLogLikelihood,
+    Sample,
+    Sampling,
+    whole_prompt,
+)
 from evalharness.samples import (
     generation,
     likelihood_comparison,
     multiple_choice,
+    rolling,
     solved,
     with_shots,
 )
@@ -22,19 +33,68 @@ def test_a_solved_sample_shows_the_right_answer() -> None:
 
 def test_shots_stand_before_every_prompt_with_an_empty_line_between() -> None:
     shown = with_shots(CHOICE, [TEXT, CHOICE])
-    prompts = {request.prompt for request in shown.requests}
+    shots = ("Q: b\nA: z\n\n", "Q: a\nA: y\n\n")
+    for request in shown.requests:
+        assert isinstance(request, LogLikelihood)
+        assert (request.shots, request.prompt) == (shots, "Q: a\nA:")
+    prompts = {whole_prompt(request) for request in shown.requests}
     assert prompts == {"Q: b\nA: z\n\nQ: a\nA: y\n\nQ: a\nA:"}
     continuations = [
         request.continuation for request in shown.requests if isinstance(request, LogLikelihood)
     ]
     assert continuations == [" x", " y"]
     assert with_shots(CHOICE, []) is CHOICE
+    assert with_shots(with_shots(CHOICE, [CHOICE]), [TEXT]) == shown
 
 
 def test_shots_before_chat_messages_are_refused() -> None:
     chat = Sample(id="3", requests=(Generation((Message("user", "hi"),), 5),))
     with pytest.raises(ValueError, match="plain text only"):
         with_shots(chat, [TEXT])
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(TEXT, [chat])
+    assert with_shots(chat, []) is chat
+
+
+def test_a_document_is_scored_as_a_whole_and_measured_by_what_it_was() -> None:
+    assert rolling(id="4", text="a text").source == "a text"
+    prepared = rolling(id="4", text="a text.", source="a text .")
+    assert (prepared.requests, prepared.source) == ((RollingLogLikelihood("a text."),), "a text .")
+
+
+def test_shots_before_a_document_that_is_scored_as_a_whole_are_refused() -> None:
+    document = rolling(id="4", text="a text")
+    with pytest.raises(ValueError, match="scored as a whole"):
+        with_shots(document, [TEXT])
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(TEXT, [document])
+
+
+def test_draws_differ_in_their_seed_alone() -> None:
+    drawn = generation(
+        id="5", prompt="Q", references=["a"], max_tokens=5, draws=3, temperature=0.8, top_p=0.9
+    )
+    assert drawn.requests == tuple(
+        Generation("Q", 5, sampling=Sampling(0.8, 0.9, seed)) for seed in (0, 1, 2)
+    )
+    once = generation(id="5", prompt="Q", references=["a"], max_tokens=5, temperature=0.8)
+    assert once.requests == (Generation("Q", 5, sampling=Sampling(0.8)),)
+    assert TEXT.requests == (Generation("Q: b\nA:", 5),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"draws": 0, "temperature": 1.0}, "must be one or more"),
+        ({"draws": 2}, "need a temperature"),
+        ({"top_p": 0.9}, "need a temperature"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"temperature": 1.0, "top_p": 1.1}, "top_p must be above 0 and at most 1"),
+    ],
+)
+def test_settings_that_draw_nothing_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        generation(id="5", prompt="Q", references=["a"], max_tokens=5, **settings)
 
 
 def test_impossible_samples_are_refused() -> None:

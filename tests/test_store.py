@@ -20,6 +20,8 @@ from evalharness.records import (
     Message,
     Request,
     Response,
+    RollingLogLikelihood,
+    Sampling,
 )
 from evalharness.store import Store, request_key
 
@@ -29,11 +31,22 @@ REQUESTS: list[Request] = [
     LogLikelihood("a", "b"),
     LogLikelihood("ab", ""),
     LogLikelihood("", "ab"),
+    LogLikelihood("a", "b", ("c",)),
+    LogLikelihood("a", "b", ("c", "d")),
+    LogLikelihood("a", "b", ("cd",)),
+    LogLikelihood("ca", "b"),
     Generation("a", 5),
     Generation("a", 6),
     Generation("a", 5, ("\n",)),
+    Generation("a", 5, shots=("\n",)),
+    *(
+        Generation("a", 5, sampling=sampling)
+        for sampling in (Sampling(1.0), Sampling(2.0), Sampling(1.0, 0.5), Sampling(1.0, seed=1))
+    ),
     Generation((Message("user", "a"),), 5),
     Generation((Message("system", "a"),), 5),
+    RollingLogLikelihood("ab"),
+    RollingLogLikelihood("a"),
 ]
 
 
@@ -51,6 +64,7 @@ RESPONSES = st.one_of(
         st.integers(1, 100),
         st.booleans(),
         st.booleans(),
+        st.integers(0, 9),
         COSTS,
     ),
     st.builds(
@@ -58,6 +72,7 @@ RESPONSES = st.one_of(
         st.text(),
         st.sampled_from(["stop", "end", "length"]),
         st.booleans(),
+        st.integers(0, 9),
         COSTS,
     ),
 )

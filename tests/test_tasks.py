@@ -14,7 +14,7 @@ from evalharness.backends import open_backend
 from evalharness.discovery import bundled_folder, find_tasks
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Generation, GenerationResponse, Outcome
+from evalharness.records import Generation, GenerationResponse, Outcome, whole_prompt
 from evalharness.results import TaskResult
 
 TASKS = find_tasks().tasks
@@ -40,8 +40,9 @@ def test_all_rows_become_samples_that_ask_something(name: str) -> None:
     assert task.task.licence
     for sample in task.samples:
         for request in sample.requests:
-            assert isinstance(request.prompt, str)
-            assert request.prompt == request.prompt.strip(" ")
+            prompt = whole_prompt(request)
+            assert isinstance(prompt, str)
+            assert prompt == prompt.strip(" ")
 
 
 @every_task
@@ -85,9 +86,11 @@ def test_the_references_themselves_get_the_best_score_and_nothing_the_worst(name
 @pytest.mark.parametrize("name", [name for name in TASKS if TASKS[name].task.shots])
 def test_few_shot_examples_can_be_drawn_and_share_one_beginning(name: str) -> None:
     task = prepared(name, 3, shots=2)
-    prompts = [str(sample.requests[0].prompt) for sample in task.samples]
-    plain = [str(sample.requests[0].prompt) for sample in prepared(name, 3).samples]
-    beginnings = {shown.removesuffix(bare) for shown, bare in zip(prompts, plain, strict=True)}
+    plain = prepared(name, 3)
+    beginnings = set()
+    for shown, bare in zip(task.samples, plain.samples, strict=True):
+        prompts = [str(whole_prompt(sample.requests[0])) for sample in (shown, bare)]
+        beginnings.add(prompts[0].removesuffix(prompts[1]))
     assert len(beginnings) == 1
     assert beginnings.pop().endswith("\n\n")
 

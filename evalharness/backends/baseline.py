@@ -1,15 +1,18 @@
 """Baselines: answers without a model, the floor of every table.
 
 random        where likelihoods are compared, a random order; where a text is asked for, the right
-              answer of another sample of the task, drawn at random
+              answer of another sample of the task, drawn at random, for each draw anew
 majority      the right answer that is most frequent in the samples it is asked about (it may look:
               it is the best constant answer). Where no option is right or wrong, every character
               is equally likely, so that the shorter text wins.
 copy-source   the text that the answer is to be made from, unchanged
 lead-3        its first three sentences
+
+To the first two, every byte of a text that is scored as a whole is equally likely: 8 bits a byte.
 """
 
 import hashlib
+import math
 import random
 import re
 from collections import Counter, defaultdict
@@ -27,6 +30,7 @@ from evalharness.records import (
     Model,
     Outcome,
     Response,
+    RollingLogLikelihood,
 )
 
 VERSION = 1
@@ -46,34 +50,51 @@ class _Context:
 
     def __init__(self, instances: Sequence[Instance], seed: int) -> None:
         self.seed = seed
-        self.targets: dict[str, list[str]] = defaultdict(list)
         self.gold: dict[str, Counter[int]] = defaultdict(Counter)
+        self._targets: dict[str, list[str]] = defaultdict(list)
+        self._place_of: dict[tuple[str, str], int] = {}  # where a target stands first
         for instance in instances:
             if instance.index == 0:
-                self.targets[instance.task].append(instance.sample.target)
-                self.gold[instance.task].update(instance.sample.gold)
+                task, target = instance.task, instance.sample.target
+                self._place_of.setdefault((task, target), len(self._targets[task]))
+                self._targets[task].append(target)
+                self.gold[task].update(instance.sample.gold)
+        self.most_frequent = {
+            task: Counter(targets).most_common(1)[0][0] for task, targets in self._targets.items()
+        }
 
     def generator(self, instance: Instance) -> random.Random:
         """A generator of its own for every sample, whatever else is asked."""
         origin = f"{self.seed}\0{instance.task}\0{instance.sample.id}"
         return random.Random(hashlib.sha256(origin.encode()).digest())
 
+    def answer_of_another(self, instance: Instance) -> str:
+        """The target of another sample: the next one that the generator draws for each draw."""
+        targets = self._targets[instance.task]
+        if len(targets) == 1:
+            return targets[0]
+        generator = self.generator(instance)
+        *_, place = (generator.randrange(len(targets) - 1) for _ in range(instance.index + 1))
+        own = self._place_of[instance.task, instance.sample.target]
+        return targets[place + 1 if place >= own else place]
+
 
 def _random(context: _Context, instance: Instance) -> Response:
-    generator = context.generator(instance)
+    if isinstance(instance.request, RollingLogLikelihood):
+        return _uniform(instance.request.text)
     if isinstance(instance.request, Generation):
-        others = list(context.targets[instance.task])
-        others.remove(instance.sample.target)
-        return _text(generator.choice(others or [instance.sample.target]))
+        return _text(context.answer_of_another(instance))
     ranks = list(range(len(instance.sample.requests)))
-    generator.shuffle(ranks)
+    context.generator(instance).shuffle(ranks)
     return _ranked(ranks[instance.index])
 
 
 def _majority(context: _Context, instance: Instance) -> Response:
     request = instance.request
+    if isinstance(request, RollingLogLikelihood):
+        return _uniform(request.text)
     if isinstance(request, Generation):
-        return _text(Counter(context.targets[instance.task]).most_common(1)[0][0])
+        return _text(context.most_frequent[instance.task])
     if not instance.sample.gold:
         return LogLikelihoodResponse(-float(len(request.continuation)), tokens=1, greedy=False)
     counts = context.gold[instance.task]
@@ -135,7 +156,7 @@ class BaselineBackend:
         if self._name not in _FROM_SOURCE:
             return None
         if not isinstance(instance.request, Generation):
-            return f"the baseline {self._name} writes text and cannot compare likelihoods"
+            return f"the baseline {self._name} writes text and has no likelihoods"
         if not instance.sample.source:
             return f"the samples have no source text, from which {self._name} makes its answer"
         return None
@@ -155,6 +176,12 @@ def lead(text: str, sentences: int) -> str:
 
 def _text(text: str) -> GenerationResponse:
     return GenerationResponse(text, finish="end")
+
+
+def _uniform(text: str) -> LogLikelihoodResponse:
+    """Every byte is one of 256, each as likely as the others; the bytes are the tokens."""
+    size = len(text.encode())
+    return LogLikelihoodResponse(-size * math.log(256), tokens=size, greedy=False)
 
 
 def _ranked(rank: int) -> LogLikelihoodResponse:

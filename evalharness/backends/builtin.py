@@ -1,9 +1,11 @@
 """The built-in transformer as a backend."""
 
+import math
 import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,16 +15,16 @@ from pydantic import BaseModel, Field
 from evalharness.backends.checkpoint import find_checkpoint, fingerprint
 from evalharness.backends.encoding import (
     EncodedJob,
-    EncodedQuery,
     check_vocabulary,
     encode_generations,
     encode_log_likelihoods,
+    encode_rolling,
 )
 from evalharness.backends.spec import ModelSpec, parse_options
 from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
-from evalharness.engine.scoring import score
-from evalharness.engine.trie import Limits
+from evalharness.engine.scoring import Score, score
+from evalharness.engine.trie import Limits, Query
 from evalharness.errors import UsageError
 from evalharness.records import (
     Cost,
@@ -34,6 +36,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    RollingLogLikelihood,
 )
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
@@ -107,53 +110,60 @@ class BuiltinBackend:
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""
-        prompt = instance.request.prompt
-        if isinstance(prompt, str) or self._tokenizer.has_chat_template:
+        request = instance.request
+        plain = isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str)
+        if plain or self._tokenizer.has_chat_template:
             return None
         return "the prompts are chats, and the checkpoint has no chat template"
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Scores first, then texts. Equal requests are the caller's to merge."""
         scored: list[tuple[int, LogLikelihood]] = []
+        rolled: list[tuple[int, RollingLogLikelihood]] = []
         written: list[tuple[int, Generation]] = []
         for index, instance in enumerate(instances):
-            if isinstance(instance.request, LogLikelihood):
-                scored.append((index, instance.request))
-            else:
-                written.append((index, instance.request))
-        if scored:
-            yield from self._score(scored)
+            match instance.request:
+                case LogLikelihood() as request:
+                    scored.append((index, request))
+                case RollingLogLikelihood() as request:
+                    rolled.append((index, request))
+                case Generation() as request:
+                    written.append((index, request))
+        if scored or rolled:
+            yield from self._score(scored, rolled)
         if written:
             yield from self._generate(written)
 
-    def _score(self, requests: list[tuple[int, LogLikelihood]]) -> Iterator[tuple[int, Outcome]]:
-        ready: list[tuple[int, EncodedQuery]] = []
-        encoded = encode_log_likelihoods(
-            self._tokenizer, [request for _, request in requests], self.model.max_length
-        )
-        for (index, _), outcome in zip(requests, encoded, strict=True):
+    def _score(
+        self,
+        scored: list[tuple[int, LogLikelihood]],
+        rolled: list[tuple[int, RollingLogLikelihood]],
+    ) -> Iterator[tuple[int, Outcome]]:
+        """All queries go to the engine together: those of a request may end in different packs."""
+        length = self.model.max_length
+        totals: list[_Total] = []
+        encoded = encode_log_likelihoods(self._tokenizer, [one for _, one in scored], length)
+        for (index, _), outcome in zip(scored, encoded, strict=True):
             if isinstance(outcome, Failure):
                 yield index, outcome
             else:
-                ready.append((index, outcome))
+                totals.append(
+                    _Total(index, [outcome.query], outcome.truncated, outcome.dropped_shots)
+                )
+        windows = encode_rolling(self._tokenizer, [one for _, one in rolled], length)
+        for (index, _), queries in zip(rolled, windows, strict=True):
+            total = _Total(index, queries)
+            if queries:
+                totals.append(total)
+            else:
+                yield index, total.response()
+        asked = [(query, total) for total in totals for query in total.queries]
         model = self._load()
-        for result in score(model, [item.query for _, item in ready], self._limits(model)):
-            index, item = ready[result.query]
-            cost = Cost(
-                seconds=result.seconds,
-                prompt_tokens=len(item.query.tokens),
-                computed_tokens=result.computed_tokens,
-            )
-            yield (
-                index,
-                LogLikelihoodResponse(
-                    log_probability=result.log_probability,
-                    tokens=len(item.query.targets),
-                    greedy=result.greedy,
-                    truncated=item.truncated,
-                    cost=cost,
-                ),
-            )
+        for result in score(model, [query for query, _ in asked], self._limits(model)):
+            total = asked[result.query][1]
+            total.scores.append(result)
+            if len(total.scores) == len(total.queries):
+                yield total.index, total.response()
 
     def _generate(self, requests: list[tuple[int, Generation]]) -> Iterator[tuple[int, Outcome]]:
         ready: list[tuple[int, EncodedJob]] = []
@@ -181,8 +191,16 @@ class BuiltinBackend:
                 computed_tokens=result.computed_tokens,
                 generated_tokens=result.generated_tokens,
             )
-            response = GenerationResponse(result.text, result.finish, item.truncated, cost)
-            yield index, response
+            yield (
+                index,
+                GenerationResponse(
+                    text=result.text,
+                    finish=result.finish,
+                    truncated=item.truncated,
+                    dropped_shots=item.dropped_shots,
+                    cost=cost,
+                ),
+            )
 
     def _limits(self, model: Transformer) -> Limits:
         if self._options.pack_size is not None:
@@ -199,6 +217,32 @@ class BuiltinBackend:
             )
             self.load_seconds = time.perf_counter() - started
         return self._transformer
+
+
+@dataclass(slots=True)
+class _Total:
+    """The scores of all queries of the request at `index`, as they come."""
+
+    index: int
+    queries: Sequence[Query]
+    truncated: bool = False
+    dropped_shots: int = 0
+    scores: list[Score] = field(default_factory=list)
+
+    def response(self) -> LogLikelihoodResponse:
+        return LogLikelihoodResponse(
+            # An exact sum, in which the order of the packs does not show.
+            log_probability=math.fsum(score.log_probability for score in self.scores),
+            tokens=sum(len(query.targets) for query in self.queries),
+            greedy=all(score.greedy for score in self.scores),
+            truncated=self.truncated,
+            dropped_shots=self.dropped_shots,
+            cost=Cost(
+                seconds=sum(score.seconds for score in self.scores),
+                prompt_tokens=sum(len(query.tokens) for query in self.queries),
+                computed_tokens=sum(score.computed_tokens for score in self.scores),
+            ),
+        )
 
 
 def _name(spec: ModelSpec) -> str:

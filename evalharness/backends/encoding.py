@@ -1,29 +1,50 @@
-"""Requests to tokens: where a continuation begins, and what to do when a prompt is too long."""
+"""Requests to tokens: where a continuation begins, and what to do when a prompt is too long.
 
-from collections.abc import Iterator, Sequence
+Too long a prompt first loses its shots, the earliest first and one at a time, until it fits. Only a
+prompt that does not fit without any shot loses its own beginning. Every candidate is encoded as one
+text, so that tokens join as they do where nothing is dropped.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from evalharness.engine.jobs import Job
 from evalharness.engine.trie import Query
 from evalharness.errors import DataError
-from evalharness.records import Failure, Generation, LogLikelihood
+from evalharness.records import (
+    Failure,
+    Generation,
+    LogLikelihood,
+    Prompt,
+    Request,
+    RollingLogLikelihood,
+)
 from evalharness.transformer.tokenizer import Tokenizer
+
+# Requests whose texts are encoded in one call: what bounds the memory that encodings take.
+REQUESTS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
-    """A log-likelihood request in tokens; `truncated` if the prompt lost its beginning."""
+    """A log-likelihood request in tokens.
+
+    `dropped_shots` did not fit the context; `truncated` if the prompt lost its beginning, too.
+    """
 
     query: Query
     truncated: bool
+    dropped_shots: int
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedJob:
-    """A generation request in tokens."""
+    """A generation request in tokens; the rest as in an EncodedQuery."""
 
     job: Job
     truncated: bool
+    dropped_shots: int
 
 
 def encode_log_likelihoods(
@@ -35,53 +56,60 @@ def encode_log_likelihoods(
     the continuation is what comes after as many tokens as the prompt alone has. A continuation
     without a prompt follows the token that starts a text.
     """
-    pairs = [_split(tokenizer, request) for request in requests]
-    prompts = tokenizer.encode([prompt for prompt, _ in pairs])
-    wholes = tokenizer.encode([prompt + continuation for prompt, continuation in pairs])
-    start = tokenizer.start_token
-    for (prompt, _), before, tokens in zip(pairs, prompts, wholes, strict=True):
-        length = len(before)
-        if not prompt:
-            tokens = tokens if tokens[:1] == [start] else [start, *tokens]
-            length = 1
-        yield _query(tokens, length, max_length)
-
-
-def _split(tokenizer: Tokenizer, request: LogLikelihood) -> tuple[str, str]:
-    text = tokenizer.render(request.prompt)
-    prompt = text.rstrip()
-    return prompt, text[len(prompt) :] + request.continuation
-
-
-def _query(tokens: list[int], prompt_length: int, max_length: int) -> EncodedQuery | Failure:
-    targets = tokens[prompt_length:]
-    if not targets:
-        return Failure("the continuation has no tokens of its own")
-    if len(targets) > max_length:
-        return Failure(
-            f"the continuation has {len(targets)} tokens, but the model's context is {max_length}"
-        )
-    inputs = tokens[:-1][-max_length:]
-    truncated = len(inputs) < len(tokens) - 1
-    return EncodedQuery(Query(tuple(inputs), tuple(targets)), truncated)
+    for some in _parts(requests):
+        rendered = _render(tokenizer, some)
+        texts = [
+            # The last token of a continuation is asked for, and never computed.
+            _Text(request.shots, rendered[request.prompt], request.continuation, max_length + 1)
+            for request in some
+        ]
+        fitted = _fit(tokenizer, texts)
+        prompts = _encode(tokenizer, (one.prompt.rstrip() for one in fitted))
+        for one, before in zip(fitted, prompts, strict=True):
+            yield _query(tokenizer, one, len(before), max_length)
 
 
 def encode_generations(
     tokenizer: Tokenizer, requests: Sequence[Generation], max_length: int
 ) -> Iterator[EncodedJob | Failure]:
-    """Tokens of each prompt; a prompt that leaves no room for the answer loses its beginning."""
-    prompts = tokenizer.encode([tokenizer.render(request.prompt) for request in requests])
-    for request, tokens in zip(requests, prompts, strict=True):
-        room = max_length - request.max_tokens
-        tokens = tokens or [tokenizer.start_token]
-        if room < 1:
-            yield Failure(
-                f"{request.max_tokens} tokens are to be generated, "
-                f"but the model's context is {max_length}"
-            )
-        else:
-            job = Job(tuple(tokens[-room:]), request.max_tokens, request.stop)
-            yield EncodedJob(job, truncated=len(tokens) > room)
+    """Tokens of each prompt, which must leave room for the tokens to be generated."""
+    for some in _parts(requests):
+        rendered = _render(tokenizer, some)
+        texts = [
+            _Text(request.shots, rendered[request.prompt], "", max_length - request.max_tokens)
+            for request in some
+        ]
+        for request, fitted in zip(some, _fit(tokenizer, texts), strict=True):
+            yield _job(tokenizer, request, fitted, max_length)
+
+
+def encode_rolling(
+    tokenizer: Tokenizer, requests: Sequence[RollingLogLikelihood], max_length: int
+) -> Iterator[list[Query]]:
+    """The windows of each text, whose targets are all its tokens in order; none for an empty one.
+
+    The first token follows the one that starts a text, as in encode_log_likelihoods.
+    """
+    start = tokenizer.start_token
+    for some in _parts(requests):
+        for tokens in _encode(tokenizer, (request.text for request in some)):
+            own = tokens[1:] if tokens[:1] == [start] else tokens
+            yield rolling_windows(own, start, max_length)
+
+
+def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[Query]:
+    """Windows of up to `max_length` tokens, which together ask for every token once.
+
+    As lm-evaluation-harness cuts them with a context of at least one token: each window asks for
+    the next `max_length` tokens, or for what is left, and sees what fits before its last target.
+    """
+    text = (start, *tokens)  # text[i] stands before tokens[i]
+    windows = []
+    for first in range(0, len(tokens), max_length):
+        last = min(first + max_length, len(tokens))
+        seen = text[max(0, last - max_length) : last]
+        windows.append(Query(seen, tuple(tokens[first:last])))
+    return windows
 
 
 def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) -> None:
@@ -91,3 +119,127 @@ def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) ->
             f"{folder}: the tokenizer has {tokenizer.vocabulary_size} tokens, but the model has "
             f"embeddings for {vocabulary_size}: they do not belong together."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A request as text, which fits the context if it has at most `limit` tokens."""
+
+    shots: tuple[str, ...]
+    prompt: str
+    continuation: str
+    limit: int
+
+    def before(self, dropped: int) -> str:
+        """What the continuation follows, without the first `dropped` shots."""
+        return "".join(self.shots[dropped:]) + self.prompt
+
+    def whole(self, dropped: int) -> str:
+        return self.before(dropped) + self.continuation
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What is left of a text: the shots and prompt, and the tokens of the whole."""
+
+    text: _Text
+    tokens: list[int]
+    dropped_shots: int
+
+    @property
+    def prompt(self) -> str:
+        return self.text.before(self.dropped_shots)
+
+
+def _fit(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[_Fitted]:
+    """Each text without as few shots as its limit allows, or without any where nothing helps."""
+    tokens = _encode(tokenizer, (text.whole(0) for text in texts))
+    dropped = [0] * len(texts)
+    long = [
+        index for index, text in enumerate(texts) if text.shots and len(tokens[index]) > text.limit
+    ]
+    numbers = _shots_to_drop(tokenizer, [texts[index] for index in long])
+    left = _encode(
+        tokenizer, (texts[index].whole(number) for index, number in zip(long, numbers, strict=True))
+    )
+    for index, number, found in zip(long, numbers, left, strict=True):
+        dropped[index], tokens[index] = number, found
+    return [_Fitted(*one) for one in zip(texts, tokens, dropped, strict=True)]
+
+
+def _shots_to_drop(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[int]:
+    """How many shots each of these texts, which are too long, must lose to fit; else all of them.
+
+    Found by bisection, for all texts at once: the fewer shots, the shorter a text.
+    """
+    low, high = [0] * len(texts), [len(text.shots) for text in texts]
+    while open_ := [index for index in range(len(texts)) if high[index] - low[index] > 1]:
+        middles = [(low[index] + high[index]) // 2 for index in open_]
+        tried = _encode(
+            tokenizer, (texts[index].whole(mid) for index, mid in zip(open_, middles, strict=True))
+        )
+        for index, middle, tokens in zip(open_, middles, tried, strict=True):
+            (high if len(tokens) <= texts[index].limit else low)[index] = middle
+    return high
+
+
+def _query(
+    tokenizer: Tokenizer, fitted: _Fitted, prompt_length: int, max_length: int
+) -> EncodedQuery | Failure:
+    tokens, start = fitted.tokens, tokenizer.start_token
+    if not fitted.prompt.strip():
+        tokens = tokens if tokens[:1] == [start] else [start, *tokens]
+        prompt_length = 1
+    targets = tokens[prompt_length:]
+    if not targets:
+        return Failure("the continuation has no tokens of its own")
+    if len(targets) > max_length:
+        return Failure(
+            f"the continuation has {len(targets)} tokens, but the model's context is {max_length}"
+        )
+    inputs = tokens[:-1][-max_length:]
+    return EncodedQuery(
+        Query(tuple(inputs), tuple(targets)),
+        truncated=len(inputs) < len(tokens) - 1,
+        dropped_shots=fitted.dropped_shots,
+    )
+
+
+def _job(
+    tokenizer: Tokenizer, request: Generation, fitted: _Fitted, max_length: int
+) -> EncodedJob | Failure:
+    room = fitted.text.limit
+    if room < 1:
+        return Failure(
+            f"{request.max_tokens} tokens are to be generated, "
+            f"but the model's context is {max_length}"
+        )
+    tokens = fitted.tokens or [tokenizer.start_token]
+    return EncodedJob(
+        Job(tuple(tokens[-room:]), request.max_tokens, request.stop, request.sampling),
+        truncated=len(tokens) > room,
+        dropped_shots=fitted.dropped_shots,
+    )
+
+
+_Asked = TypeVar("_Asked", bound=Request)
+
+
+def _parts(requests: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
+    for start in range(0, len(requests), REQUESTS_AT_ONCE):
+        yield requests[start : start + REQUESTS_AT_ONCE]
+
+
+def _render(
+    tokenizer: Tokenizer, requests: Sequence[LogLikelihood | Generation]
+) -> Mapping[Prompt, str]:
+    """The text of each distinct prompt."""
+    return {prompt: tokenizer.render(prompt) for prompt in {one.prompt for one in requests}}
+
+
+def _encode(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
+    """Tokens of each text; equal texts, such as the prompt of all options, are encoded once."""
+    place_of: dict[str, int] = {}
+    places = [place_of.setdefault(text, len(place_of)) for text in texts]
+    encoded = tokenizer.encode(list(place_of))
+    return [encoded[place] for place in places]

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from evalharness.metrics.aggregation import mean
-from evalharness.metrics.responses import log_likelihoods
+from evalharness.metrics.responses import Measure, log_likelihoods
 from evalharness.records import Metric, Response, Sample
 
 
-def _accuracy(
-    value: Callable[[float, str], float],
-) -> Callable[[Sample, Sequence[Response]], tuple[float, ...]]:
+def _accuracy(value: Callable[[float, str], float]) -> Measure:
     """1 if the first option with the largest value is right; of equal ones the first counts."""
 
     def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from evalharness.metrics.aggregation import mean
-from evalharness.metrics.responses import text
-from evalharness.records import Metric, Response, Sample
+from evalharness.metrics.responses import mean_over_draws
+from evalharness.records import Metric, Sample
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -46,10 +46,16 @@ def _f1(found: Sequence[str], expected: Sequence[str]) -> float:
 
 
 def _metric(name: str, function: Callable[[str, Sequence[str]], float], signature: str) -> Metric:
-    def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        return (function(text(responses), sample.references),)
+    def measure(sample: Sample, text: str) -> Sequence[float]:
+        return (function(text, sample.references),)
 
-    return Metric(name, measure, mean(scale=100.0), bounds=(0.0, 100.0), signature=signature)
+    return Metric(
+        name,
+        mean_over_draws(measure),
+        mean(scale=100.0),
+        bounds=(0.0, 100.0),
+        signature=signature,
+    )
 
 
 EXACT_MATCH = _metric("exact_match", exact_match, "SQuAD normal form, best of references, x 100")

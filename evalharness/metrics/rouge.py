@@ -11,8 +11,8 @@ from importlib.metadata import version
 from typing import Any
 
 from evalharness.metrics.aggregation import mean
-from evalharness.metrics.responses import text
-from evalharness.records import Metric, Response, Sample
+from evalharness.metrics.responses import mean_over_draws
+from evalharness.records import Metric, Sample
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _TOKEN = re.compile(r"[a-z0-9]")
@@ -50,11 +50,11 @@ def _lines(summary: str) -> str:
 
 
 def _metric(kind: str) -> Metric:
-    def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        return (rouge(kind, text(responses), sample.references)[2],)
+    def measure(sample: Sample, text: str) -> Sequence[float]:
+        return (rouge(kind, text, sample.references)[2],)
 
     signature = f"rouge-score {version('rouge-score')}, F1, stemmer, mean over documents"
-    return Metric(kind, measure, mean(), signature=signature)
+    return Metric(kind, mean_over_draws(measure), mean(), signature=signature)
 
 
 ROUGE_1 = _metric("rouge1")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from evalharness.metrics.aggregation import divide, ratio_of_sums
-from evalharness.metrics.responses import text
-from evalharness.records import Groups, Metric, Response, Sample, Statistics, Values, Weights
+from evalharness.metrics.responses import Measure, sum_over_draws
+from evalharness.records import Groups, Metric, Sample, Statistics, Values, Weights
 
 # Languages whose words are not separated by spaces, and Korean, need a tokenizer of their own.
 TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
@@ -93,18 +93,16 @@ def _ter_scorer() -> Any:
     return TER()
 
 
-def _measure(
-    scorer: Callable[[], Any],
-) -> Callable[[Sample, Sequence[Response]], tuple[float, ...]]:
+def _measure(scorer: Callable[[], Any]) -> Measure:
     """Sacrebleu's statistics of one segment. The scorer is made when first needed."""
 
-    def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+    def measure(sample: Sample, text: str) -> Sequence[float]:
         references = [[reference] for reference in sample.references]
         # The method below corpus_score; it has no public name.
-        (statistics,) = scorer()._extract_corpus_statistics([text(responses)], references)
-        return tuple(float(number) for number in statistics)
+        (statistics,) = scorer()._extract_corpus_statistics([text], references)
+        return [float(number) for number in statistics]
 
-    return measure
+    return sum_over_draws(measure)
 
 
 def _aggregate_bleu(statistics: Statistics, weights: Weights, _groups: Groups) -> Values:
@@ -163,15 +161,15 @@ def placeholders(message: str) -> Counter[str]:
     return Counter(_PLACEHOLDER.findall(message))
 
 
-def _measure_placeholders(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+def _measure_placeholders(sample: Sample, text: str) -> Sequence[float]:
     wanted = placeholders(sample.source)
-    kept = wanted & placeholders(text(responses))
+    kept = wanted & placeholders(text)
     return float(kept.total()), float(wanted.total())
 
 
 PLACEHOLDERS_KEPT = Metric(
     "placeholders_kept",
-    _measure_placeholders,
+    sum_over_draws(_measure_placeholders),
     ratio_of_sums(),
     signature="share of the source's placeholders that stand unchanged in the output",
 )

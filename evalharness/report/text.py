@@ -29,9 +29,13 @@ def short(text: str) -> str:
 
 
 def number(value: float, metric: MetricResult) -> str:
-    """Three decimals without the leading zero for scores up to 1, one decimal for larger scales."""
+    """Three decimals without the leading zero for scores up to 1, one decimal for larger scales.
+
+    A scale without an end, such as that of a perplexity, has three decimals below 10.
+    """
     if metric.bounds != (0.0, 1.0):
-        return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+        decimals = 3 if metric.bounds[1] is None and abs(value) < 10 else 1
+        return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
     text = f"{value:.3f}"
     return text if value >= 1 else text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
 

@@ -245,11 +245,20 @@ def _table(
 
 
 def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:
-    headings = ("Model", "Samples", "Failed", "Prompt truncated", "Cut off at the limit", "Empty")
+    headings = (
+        "Model",
+        "Samples",
+        "Failed",
+        "Prompt truncated",
+        "Few-shot examples dropped",
+        "Cut off at the limit",
+        "Empty",
+    )
 
     def values(task: TaskResult) -> tuple[str, ...]:
         found = task.validity
-        counts = (found.samples, found.failed, found.truncated, found.unfinished, found.empty)
+        shortened = (found.truncated, found.lost_shots)
+        counts = (found.samples, found.failed, *shortened, found.unfinished, found.empty)
         return tuple(amount(count) for count in counts)
 
     return _table(headings, tasks, names, values)

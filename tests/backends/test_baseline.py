@@ -1,5 +1,6 @@
 """Baselines answer as their names say, and the same way every time."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -8,7 +9,7 @@ from evalharness.backends import open_backend
 from evalharness.backends.baseline import lead
 from evalharness.errors import UsageError
 from evalharness.records import GenerationResponse, Instance, LogLikelihoodResponse, Sample
-from evalharness.samples import generation, likelihood_comparison, multiple_choice
+from evalharness.samples import generation, likelihood_comparison, multiple_choice, rolling
 
 
 def choices(number: int, gold: int = 0) -> Sample:
@@ -67,6 +68,23 @@ def test_random_text_is_the_answer_of_another_sample() -> None:
         assert text in {f"answer {other}" for other in range(20) if other != number}
 
 
+def test_every_draw_of_a_random_text_is_drawn_anew() -> None:
+    samples = [
+        generation(
+            id=str(number), prompt="Say it", references=[f"answer {number}"], max_tokens=9,
+            draws=5, temperature=1.0,
+        )
+        for number in range(20)
+    ]  # fmt: skip
+    outcomes = dict(open_backend("baseline:random").answer(instances(samples)))
+    answers = [outcomes[index] for index in range(100)]
+    drawn = [answer.text for answer in answers if isinstance(answer, GenerationResponse)]
+    different = [len(set(drawn[start : start + 5])) for start in range(0, 100, 5)]
+    assert sum(different) > 60
+    for number in range(20):
+        assert f"answer {number}" not in drawn[5 * number : 5 * number + 5]
+
+
 def test_majority_picks_the_most_frequent_right_option() -> None:
     samples = [choices(number, gold=2 if number < 6 else 1) for number in range(10)]
     assert picked("baseline:majority", samples) == [2] * 10
@@ -104,10 +122,21 @@ def test_sentences_end_at_marks_and_line_breaks(text: str, expected: str) -> Non
     assert lead(text, 3) == expected
 
 
+@pytest.mark.parametrize("spec", ["baseline:random", "baseline:majority"])
+def test_every_byte_of_a_whole_text_is_equally_likely(spec: str) -> None:
+    """Guards against a floor of 0 bits: a rank of its own would be the likeliest there is."""
+    outcomes = dict(open_backend(spec).answer(instances([rolling(id="t", text="a ü")])))
+    answer = outcomes[0]
+    assert isinstance(answer, LogLikelihoodResponse)
+    assert answer.log_probability == pytest.approx(-4 * math.log(256))
+    assert (answer.tokens, answer.greedy) == (4, False)
+
+
 def test_text_baselines_say_what_they_cannot_answer() -> None:
     backend = open_backend("baseline:lead-3")
     assert "likelihoods" in str(backend.unsupported(instances([choices(0)])[0]))
     assert "no source" in str(backend.unsupported(instances([texts(0, "x", source="")])[0]))
+    assert "likelihoods" in str(backend.unsupported(instances([rolling(id="t", text="a")])[0]))
     assert backend.unsupported(instances([texts(0, "x")])[0]) is None
 
 

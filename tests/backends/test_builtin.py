@@ -21,7 +21,9 @@ from evalharness.records import (
     Message,
     Outcome,
     Request,
+    RollingLogLikelihood,
     Sample,
+    Sampling,
 )
 from evalharness.transformer.tokenizer import Tokenizer
 from tests.models import make_llama
@@ -108,6 +110,98 @@ def test_what_does_not_fit_the_context_at_all_is_a_failure_with_its_reason(
     for outcome in outcomes:
         assert isinstance(outcome, Failure)
         assert "context is 16" in outcome.error
+
+
+def test_examples_that_do_not_fit_are_left_out_of_the_forward_pass(checkpoint: Path) -> None:
+    shots = tuple(f"Question: what is {number}?\nAnswer: {number}\n\n" for number in range(5))
+    asked = LogLikelihood("Question: what is the", " capital", shots)
+    tokenizer = Tokenizer(checkpoint)
+    left = "".join(shots[3:]) + "Question: what is the"
+    room = len(tokenizer.encode([f"{left} capital"])[0]) - 1
+    whole, part = ask(
+        f"builtin:{checkpoint}?max_length={room}", [LogLikelihood(left, " capital"), asked]
+    )
+    assert isinstance(whole, LogLikelihoodResponse)
+    assert isinstance(part, LogLikelihoodResponse)
+    assert (part.dropped_shots, part.truncated) == (3, False)
+    assert (whole.dropped_shots, whole.truncated) == (0, False)
+    assert part.log_probability == whole.log_probability
+    (written,) = ask(f"builtin:{checkpoint}?max_length={room + 5}", [Generation(left, 5)])
+    (short,) = ask(
+        f"builtin:{checkpoint}?max_length={room + 5}",
+        [Generation("Question: what is the", 5, shots=shots)],
+    )
+    assert isinstance(written, GenerationResponse)
+    assert isinstance(short, GenerationResponse)
+    assert (short.dropped_shots, short.text) == (3, written.text)
+
+
+LONG = "The quick brown fox jumps over the lazy dog. " * 4 + "1, 22 and 333."
+
+
+@pytest.mark.parametrize("max_length", [2, 7, 16, 250])
+def test_a_text_of_any_length_is_as_likely_as_the_forward_passes_of_its_windows(
+    checkpoint: Path, max_length: int
+) -> None:
+    spec = f"builtin:{checkpoint}?max_length={max_length}&pack_size=24"
+    (outcome,) = ask(spec, [RollingLogLikelihood(LONG)])
+    tokenizer = Tokenizer(checkpoint)
+    (own,) = tokenizer.encode([LONG])
+    text = [tokenizer.start_token, *own]
+    theirs = make_llama(checkpoint)
+    expected = 0.0
+    for place, token in enumerate(own):
+        # A block of max_length tokens is predicted from what fits before its last one.
+        last = min((place // max_length + 1) * max_length, len(own))
+        seen = text[max(0, last - max_length) : place + 1]
+        with torch.inference_mode():
+            row = theirs(torch.tensor([seen])).logits[0, -1].log_softmax(-1)
+        expected += float(row[token])
+    assert isinstance(outcome, LogLikelihoodResponse)
+    assert outcome.log_probability == pytest.approx(expected, abs=1e-3)
+    assert outcome.tokens == len(own)
+    assert not outcome.truncated
+    windows = -(-len(own) // max_length)
+    assert outcome.cost.prompt_tokens == min(len(own), max_length) * windows
+    assert outcome.cost.seconds > 0
+
+
+def test_whole_texts_are_answered_beside_other_requests_and_do_not_depend_on_them(
+    checkpoint: Path,
+) -> None:
+    texts = [RollingLogLikelihood(LONG[:length]) for length in (0, 9, 40, 100, 170)]
+    mixed: list[Request] = [LogLikelihood("", LONG[:40]), *texts, Generation("The", 3)]
+    spec = f"builtin:{checkpoint}?max_length=60"
+    together = ask(f"{spec}&pack_size=9", mixed)[1:-1]
+    alone = [ask(spec, [text])[0] for text in texts]
+    found = []
+    for one, other in zip(together, alone, strict=True):
+        assert isinstance(one, LogLikelihoodResponse)
+        assert isinstance(other, LogLikelihoodResponse)
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+        assert (one.tokens, one.greedy) == (other.tokens, other.greedy)
+        found.append(one)
+    assert (found[0].log_probability, found[0].tokens) == (0.0, 0)
+    (plain,) = ask(spec, mixed[:1])
+    assert isinstance(plain, LogLikelihoodResponse)
+    assert found[2].log_probability == pytest.approx(plain.log_probability, abs=1e-4)
+
+
+def test_a_draw_is_the_same_alone_and_another_with_another_seed(checkpoint: Path) -> None:
+    requests = [Generation("The quick", 12, sampling=Sampling(1.5, seed=seed)) for seed in range(6)]
+    spec = f"builtin:{checkpoint}"
+    together = [one for one in ask(spec, requests) if isinstance(one, GenerationResponse)]
+    assert len({one.text for one in together}) == 6
+    for place in (0, 3):
+        (alone,) = ask(spec, [requests[place]])
+        assert isinstance(alone, GenerationResponse)
+        assert alone.text == together[place].text
+    (greedy, cold) = ask(
+        spec, [Generation("The quick", 12), Generation("The quick", 12, sampling=Sampling(1e-4))]
+    )
+    assert isinstance(greedy, GenerationResponse)
+    assert isinstance(cold, GenerationResponse)
+    assert greedy.text == cold.text
 
 
 def fingerprint(spec: str) -> str:

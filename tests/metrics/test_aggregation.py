@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from evalharness.metrics.aggregation import divide, group_means, mean, ratio_of_sums
 from evalharness.metrics.bias import ICAT, LMS, PAIR_PREFERENCE, SS
 from evalharness.metrics.multiple_choice import ACCURACY
+from evalharness.metrics.perplexity import BITS_PER_BYTE, WORD_PERPLEXITY
 from evalharness.metrics.question_answering import TOKEN_F1
 from evalharness.metrics.rouge import ROUGE_1
 from evalharness.metrics.translation import PLACEHOLDERS_KEPT, bleu, chrf, ter
@@ -25,6 +26,8 @@ METRICS = [
     (bleu("de"), 10),
     (chrf(2), 24),
     (ter(), 2),
+    (WORD_PERPLEXITY, 2),
+    (BITS_PER_BYTE, 2),
     (LMS, 3),
     (SS, 3),
     (ICAT, 3),

@@ -176,6 +176,17 @@ def test_numbers_are_written_by_the_scale_of_their_metric(
     assert number(value, metric(value, None, percent=percent)) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.98765, "0.988"), (9.5, "9.500"), (23.456, "23.5"), (-0.5, "−0.500")]
+)
+def test_small_values_on_a_scale_without_an_end_are_not_rounded_away(
+    value: float, expected: str
+) -> None:
+    """Models differ by hundredths of a bit per byte."""
+    endless = metric(value, None).model_copy(update={"bounds": (0.0, None)})
+    assert number(value, endless) == expected
+
+
 def test_everything_failed_and_nothing_has_an_interval_still_is_a_page() -> None:
     failed = {"task": task({"acc": metric(None, None)}, failed=40)}
     bare = {"task": task({"acc": metric(0.5, None)})}
