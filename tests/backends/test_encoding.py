@@ -85,7 +85,10 @@ def test_a_continuation_loses_as_few_shots_as_the_context_needs_and_then_the_pro
         assert "context" in found.error
         return
     dropped = found.dropped_shots
-    (whole,) = tokenizer.encode(["".join(shots[dropped:]) + prompt + f".{continuation}"])
+    before = "".join(shots[dropped:]) + prompt
+    (whole,) = tokenizer.encode([f"{before}.{continuation}"])
+    if not before.strip():  # white space goes to the continuation, which then starts the text
+        whole = [tokenizer.start_token, *whole]
     # The last token is asked for, and takes no room.
     if dropped:
         more = length(tokenizer, [*shots[dropped - 1 :], prompt, f".{continuation}"])
