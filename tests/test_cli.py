@@ -183,7 +183,7 @@ def test_a_chat_task_with_few_shot_examples_is_refused_in_words(workplace: Workp
                      "plugins", "--num-fewshot", "2")  # fmt: skip
     assert done.returncode == 2
     assert "toy-answer" in done.stderr
-    assert "not of messages" in done.stderr
+    assert "plain text only" in done.stderr
 
 
 def test_a_task_without_few_shot_examples_is_run_without_them_aloud(workplace: Workplace) -> None:
