@@ -174,11 +174,14 @@ def _row(
     written = [out for out in responses if isinstance(out, GenerationResponse)]
     extracted = [task.task.extract(out.text) for out in written]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
+    # Options of one question share one prompt, which is long with examples before it.
+    shown: dict[str, str] = {}
+    prompts = [_shown(whole_prompt(request)) for request in sample.requests]
     return SampleRow(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
-        prompts=[_shown(whole_prompt(request)) for request in sample.requests],
+        prompts=[shown.setdefault(prompt, prompt) for prompt in prompts],
         target=sample.target,
         references=list(sample.references),
         responses=[_response(outcome) for outcome in outcomes],
