@@ -30,7 +30,7 @@ from evalharness.results import (
     TaskResult,
     Validity,
 )
-from evalharness.statistics import summarize
+from evalharness.statistics import Summary, summarize
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +121,24 @@ def _scores(
         ],
         dtype=np.int64,
     )
-    return {metric.name: _score(metric, measured, groups, seed) for metric in metrics}
+    if not measured:
+        return {metric.name: _result(metric, Summary(None, None, None)) for metric in metrics}
+    statistics = [
+        np.array([item.statistics[metric.name] for item in measured], dtype=float)
+        for metric in metrics
+    ]
+    summaries = summarize(list(zip(metrics, statistics, strict=True)), groups, seed=seed)
+    return {
+        metric.name: _result(metric, summary)
+        for metric, summary in zip(metrics, summaries, strict=True)
+    }
 
 
-def _score(
-    metric: Metric, measured: Sequence[_Measured], groups: np.ndarray, seed: int
-) -> MetricResult:
-    value, interval, stderr = None, None, None
-    if measured:
-        statistics = np.array([item.statistics[metric.name] for item in measured], dtype=float)
-        summary = summarize(metric, statistics, groups, seed=seed)
-        value, interval, stderr = summary.value, summary.interval, summary.stderr
+def _result(metric: Metric, summary: Summary) -> MetricResult:
     return MetricResult(
-        value=value,
-        interval=interval,
-        stderr=stderr,
+        value=summary.value,
+        interval=summary.interval,
+        stderr=summary.stderr,
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
@@ -174,11 +177,14 @@ def _row(
     written = [out for out in responses if isinstance(out, GenerationResponse)]
     extracted = [task.task.extract(out.text) for out in written]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
+    # Options of one question share one prompt, which is long with examples before it.
+    shown: dict[str, str] = {}
+    prompts = [_shown(whole_prompt(request)) for request in sample.requests]
     return SampleRow(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
-        prompts=[_shown(whole_prompt(request)) for request in sample.requests],
+        prompts=[shown.setdefault(prompt, prompt) for prompt in prompts],
         target=sample.target,
         references=list(sample.references),
         responses=[_response(outcome) for outcome in outcomes],

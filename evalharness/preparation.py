@@ -1,13 +1,13 @@
 """Before anything is answered: rows become samples, few-shot examples are drawn, all is checked."""
 
 import hashlib
-import json
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
+from evalharness.canonical import canonical
 from evalharness.errors import DataError, EvalharnessError, UsageError
 from evalharness.records import (
     Instance,
@@ -137,7 +137,7 @@ def prompt_hash(samples: Sequence[Sample]) -> str:
     for sample in samples:
         content = [
             sample.id,
-            [[type(request).__name__, asdict(request)] for request in sample.requests],
+            [[type(request).__name__, request] for request in sample.requests],
             sample.target,
             sample.references,
             sample.choices,
@@ -145,8 +145,7 @@ def prompt_hash(samples: Sequence[Sample]) -> str:
             sample.source,
             sample.group,
         ]
-        line = json.dumps(content, sort_keys=True)
-        digest.update(f"{line}\n".encode())
+        digest.update(canonical(content) + b"\n")
     return digest.hexdigest()
 
 
@@ -157,7 +156,7 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
         [[task.name, task.record.version, task.record.prompt_hash] for task in tasks],
         seed,
     ]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    digest = hashlib.sha256(canonical(content)).hexdigest()
     readable = re.sub(r"[^a-z0-9.]+", "-", model.name.lower()).strip("-.")[:60]
     return f"{readable or 'model'}-{digest[:10]}"
 

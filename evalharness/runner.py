@@ -163,6 +163,8 @@ def _places(backend: Backend, instances: Sequence[Instance]) -> dict[str, list[i
 def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
     """One outcome for several instances: its cost is counted once."""
     yield places[0], outcome
+    if len(places) == 1:
+        return
     free = outcome if isinstance(outcome, Failure) else replace(outcome, cost=Cost())
     yield from ((place, free) for place in places[1:])
 
@@ -202,11 +204,13 @@ def _measure_all(
     folder: Path,
     seed: int,
 ) -> Results:
+    own: dict[str, list[Answered]] = {task.name: [] for task in tasks}
+    for answer in answers:
+        own[answer.instance.task].append(answer)
     results = {}
     for task in tasks:
-        own = [answer for answer in answers if answer.instance.task == task.name]
         result, rows = measure_task(
-            task, own, seed=seed, peak_memory_bytes=backend.peak_memory_bytes
+            task, own[task.name], seed=seed, peak_memory_bytes=backend.peak_memory_bytes
         )
         write_samples(folder, task.name, rows)
         results[task.name] = result

@@ -5,7 +5,7 @@ one group are drawn together (Field & Welsh 2007, cluster bootstrap).
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,23 +31,30 @@ class Summary:
 
 
 def summarize(
-    metric: Metric,
-    statistics: Statistics,
+    measured: Sequence[tuple[Metric, Statistics]],
     groups: Groups,
     *,
     seed: int,
     replicates: int = 1000,
-) -> Summary:
-    """The score of statistics (n, d) with groups (n,), and how uncertain it is."""
-    value = score(metric, statistics, groups)
+) -> list[Summary]:
+    """The score of each metric, and how uncertain it is.
+
+    measured: metrics with their statistics (n, d) of the same samples, which are in `groups` (n,);
+        the resamples, which take longest, are drawn once for all of them
+    """
+    clusters = len(np.unique(groups))
+    distributions = [np.empty(0)] * len(measured)
+    if clusters > 1:
+        distributions = bootstrap_distributions(measured, groups, seed=seed, replicates=replicates)
+    return [
+        _summary(metric, score(metric, statistics, groups), distribution, clusters)
+        for (metric, statistics), distribution in zip(measured, distributions, strict=True)
+    ]
+
+
+def _summary(metric: Metric, value: float, distribution: Values, clusters: int) -> Summary:
     if math.isnan(value):
         return Summary(None, None, None)
-    clusters = len(np.unique(groups))
-    if clusters < 2:
-        return Summary(value, None, None)
-    distribution = bootstrap_distribution(
-        metric, statistics, groups, seed=seed, replicates=replicates
-    )
     # A resample in which the metric is undefined (no sample with a placeholder, say) is left out.
     distribution = distribution[~np.isnan(distribution)]
     if len(distribution) < 2:
@@ -65,15 +72,15 @@ def score(metric: Metric, statistics: Statistics, groups: Groups) -> float:
     return float(metric.aggregate(statistics, np.ones((1, len(statistics))), groups)[0])
 
 
-def bootstrap_distribution(
-    metric: Metric, statistics: Statistics, groups: Groups, *, seed: int, replicates: int
-) -> Values:
-    """Values (replicates,) of a metric on resamples with replacement of whole groups."""
-    values = [
-        metric.aggregate(statistics, weights, groups)
-        for weights in bootstrap_weights(groups, seed=seed, replicates=replicates)
-    ]
-    return np.concatenate(values)
+def bootstrap_distributions(
+    measured: Sequence[tuple[Metric, Statistics]], groups: Groups, *, seed: int, replicates: int
+) -> list[Values]:
+    """Values (replicates,) of each metric on the same resamples of whole groups."""
+    values: list[list[Values]] = [[] for _ in measured]
+    for weights in bootstrap_weights(groups, seed=seed, replicates=replicates):
+        for found, (metric, statistics) in zip(values, measured, strict=True):
+            found.append(metric.aggregate(statistics, weights, groups))
+    return [np.concatenate(found) for found in values]
 
 
 def bootstrap_weights(groups: Groups, *, seed: int, replicates: int) -> Iterator[Weights]:

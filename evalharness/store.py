@@ -8,28 +8,28 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from evalharness.canonical import canonical, fields_of
 from evalharness.errors import DataError
 from evalharness.records import GenerationResponse, LogLikelihoodResponse, Request, Response
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in (LogLikelihoodResponse, GenerationResponse)
 }
+_BODY = json.JSONEncoder(default=fields_of)
 # SQLite takes a limited number of parameters in one statement.
 _KEYS_AT_ONCE = 500
 
 
 def request_key(fingerprint: str, request: Request) -> str:
     """sha256 over everything that the answer depends on: the model, and what it is asked."""
-    content = {"model": fingerprint, "kind": type(request).__name__, **asdict(request)}
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    content = {"model": fingerprint, "kind": type(request).__name__, **fields_of(request)}
+    return hashlib.sha256(canonical(content)).hexdigest()
 
 
 class Store:
@@ -87,14 +87,14 @@ class Store:
 
         Raises DataError when the disk is full or the file cannot be written.
         """
+        # In the order of the table each of its pages is written once; keys come in none.
+        rows = sorted(
+            (key, type(response).__name__, _BODY.encode(response)) for key, response in responses
+        )
         try:
             with self._connection:
                 self._connection.executemany(
-                    "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)",
-                    [
-                        (key, type(response).__name__, json.dumps(asdict(response)))
-                        for key, response in responses
-                    ],
+                    "INSERT OR REPLACE INTO responses VALUES (?, ?, ?)", rows
                 )
         except sqlite3.Error as error:
             raise DataError(f"{self._path}: responses cannot be written: {error}.") from None

@@ -6,7 +6,12 @@ from scipy import stats
 
 from evalharness.metrics.aggregation import mean, ratio_of_sums
 from evalharness.records import Metric
-from evalharness.statistics import bootstrap_distribution, bootstrap_weights, summarize
+from evalharness.statistics import (
+    Summary,
+    bootstrap_distributions,
+    bootstrap_weights,
+    summarize,
+)
 
 MEAN = Metric("mean", lambda _sample, _responses: (0.0,), mean(), bounds=(0.0, 1.0))
 RATIO = Metric("ratio", lambda _sample, _responses: (0.0, 0.0), ratio_of_sums())
@@ -16,9 +21,16 @@ def column(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, dtype=float)[:, None]
 
 
+def summary_of(
+    metric: Metric, statistics: np.ndarray, groups: np.ndarray, *, seed: int, replicates: int = 1000
+) -> Summary:
+    (summary,) = summarize([(metric, statistics)], groups, seed=seed, replicates=replicates)
+    return summary
+
+
 def test_interval_of_a_mean_agrees_with_scipys_percentile_bootstrap() -> None:
     values = np.random.default_rng(0).beta(2, 5, 200)
-    ours = summarize(MEAN, column(values), np.arange(200), seed=1, replicates=20_000)
+    ours = summary_of(MEAN, column(values), np.arange(200), seed=1, replicates=20_000)
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(2)
     )
@@ -32,7 +44,7 @@ def test_95_percent_intervals_of_a_mean_hold_the_truth_about_95_times_in_100() -
     held = 0
     for trial in range(400):
         values = generator.random(100) < 0.3
-        interval = summarize(MEAN, column(values), np.arange(100), seed=trial).interval
+        interval = summary_of(MEAN, column(values), np.arange(100), seed=trial).interval
         assert interval is not None
         held += interval[0] <= 0.3 <= interval[1]
     assert 0.92 <= held / 400 <= 0.975
@@ -41,8 +53,8 @@ def test_95_percent_intervals_of_a_mean_hold_the_truth_about_95_times_in_100() -
 def test_samples_of_one_group_are_not_counted_as_independent() -> None:
     values = np.repeat(np.random.default_rng(4).random(20), 10)
     groups = np.repeat(np.arange(20), 10)
-    grouped = summarize(MEAN, column(values), groups, seed=0)
-    alone = summarize(MEAN, column(values), np.arange(200), seed=0)
+    grouped = summary_of(MEAN, column(values), groups, seed=0)
+    alone = summary_of(MEAN, column(values), np.arange(200), seed=0)
     assert grouped.stderr is not None
     assert alone.stderr is not None
     assert grouped.stderr == pytest.approx(alone.stderr * np.sqrt(10), rel=0.15)
@@ -60,7 +72,7 @@ def test_groups_are_drawn_whole_and_as_many_as_there_are() -> None:
 def test_a_seed_gives_the_same_distribution_and_another_seed_another() -> None:
     values, groups = column(np.random.default_rng(5).random(50)), np.arange(50)
     first, again, other = (
-        bootstrap_distribution(MEAN, values, groups, seed=seed, replicates=100)
+        bootstrap_distributions([(MEAN, values)], groups, seed=seed, replicates=100)[0]
         for seed in (1, 1, 2)
     )
     assert (first == again).all()
@@ -71,26 +83,38 @@ def test_a_seed_gives_the_same_distribution_and_another_seed_another() -> None:
 def test_ten_of_ten_is_not_certainty(right: int) -> None:
     """All resamples are equal then; the interval is Wilson's, as statsmodels and R give it."""
     values = column(np.ones(10) if right else np.zeros(10))
-    summary = summarize(MEAN, values, np.arange(10), seed=0)
+    summary = summary_of(MEAN, values, np.arange(10), seed=0)
     exact = stats.binomtest(right, 10).proportion_ci(method="wilson")
     assert summary.interval == pytest.approx((exact.low, exact.high))
 
 
 def test_one_sample_or_one_group_has_no_interval() -> None:
-    assert summarize(MEAN, column(np.ones(1)), np.arange(1), seed=0).interval is None
-    one_group = summarize(MEAN, column(np.array([0.0, 1.0])), np.zeros(2, dtype=int), seed=0)
+    assert summary_of(MEAN, column(np.ones(1)), np.arange(1), seed=0).interval is None
+    one_group = summary_of(MEAN, column(np.array([0.0, 1.0])), np.zeros(2, dtype=int), seed=0)
     assert (one_group.value, one_group.interval) == (0.5, None)
 
 
 def test_an_undefined_score_is_none_and_not_zero() -> None:
-    summary = summarize(RATIO, np.zeros((5, 2)), np.arange(5), seed=0)
+    summary = summary_of(RATIO, np.zeros((5, 2)), np.arange(5), seed=0)
     assert (summary.value, summary.interval, summary.stderr) == (None, None, None)
 
 
 def test_resamples_in_which_a_ratio_is_undefined_are_left_out() -> None:
     statistics = np.zeros((4, 2))
     statistics[0] = (1, 2)
-    summary = summarize(RATIO, statistics, np.arange(4), seed=0)
+    summary = summary_of(RATIO, statistics, np.arange(4), seed=0)
     assert summary.value == 0.5
     assert summary.interval is not None
     assert not any(np.isnan(summary.interval))
+
+
+def test_metrics_that_are_summarized_together_are_so_as_alone_and_are_paired() -> None:
+    """One metric that is undefined does not keep the others from an interval."""
+    generator, groups = np.random.default_rng(6), np.arange(40) % 13
+    values, none = column(generator.random(40)), np.zeros((40, 2))
+    measured = [(MEAN, values), (RATIO, none), (MEAN, 1 - values)]
+    together = summarize(measured, groups, seed=7)
+    assert together == [summary_of(*one, groups, seed=7) for one in measured]
+    assert together[1].value is None
+    first, _, opposite = bootstrap_distributions(measured, groups, seed=7, replicates=100)
+    assert first + opposite == pytest.approx(np.ones(100))

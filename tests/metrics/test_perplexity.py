@@ -82,9 +82,8 @@ def test_what_is_too_large_for_a_float_or_has_no_bytes_is_undefined() -> None:
 
 def test_an_interval_is_around_the_score() -> None:
     answered = [document("word " * (3 + place % 5), -40.0 - place) for place in range(40)]
-    for metric in ALL:
-        statistics = np.array([metric.measure(*one) for one in answered])
-        found = summarize(metric, statistics, np.arange(40), seed=0)
+    measured = [(one, np.array([one.measure(*each) for each in answered])) for one in ALL]
+    for found in summarize(measured, np.arange(40), seed=0):
         assert found.value is not None
         assert found.interval is not None
         assert found.interval[0] < found.value < found.interval[1]
