@@ -170,10 +170,13 @@ GPT2: Mapping[str, str | Target] = {
 
 
 def _llama(*others: Mapping[str, str | Target]) -> Names:
-    merged: dict[str, str | Target] = dict(LLAMA)
-    for each in others:
-        merged.update(each)
-    return Names("model.", _targets("layers", merged))
+    """Llama's names, but for those whose place one of the others takes."""
+    given = {theirs: target for each in others for theirs, target in each.items()}
+    taken = {
+        name for target in given.values() if isinstance(target, Target) for name in target.names
+    }
+    kept = {theirs: ours for theirs, ours in LLAMA.items() if ours not in taken}
+    return Names("model.", _targets("layers", {**kept, **given}))
 
 
 NAMES: Mapping[str, Names] = {

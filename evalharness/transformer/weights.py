@@ -103,7 +103,7 @@ def _unpickled(path: Path) -> Mapping[str, Tensor]:
             f"{path} is damaged, or it holds more than tensors: then loading it would run code "
             "of whoever made it. Save the checkpoint as safetensors."
         ) from None
-    except (RuntimeError, EOFError) as error:
+    except (RuntimeError, EOFError, OSError) as error:
         raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
     if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
         raise DataError(f"{path} should map names to tensors.")

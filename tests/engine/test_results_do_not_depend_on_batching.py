@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import LlamaForCausalLM
+from transformers import PreTrainedModel
 
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.jobs import Job
@@ -18,7 +18,7 @@ from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import load_transformer
-from tests.models import make_llama
+from tests.models import make_model
 
 CPU = torch.device("cpu")
 
@@ -26,8 +26,8 @@ CPU = torch.device("cpu")
 class Checkpoint:
     """One checkpoint, as transformers and as the built-in transformer see it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.theirs: LlamaForCausalLM = make_llama(folder)
+    def __init__(self, folder: Path, architecture: str = "LlamaForCausalLM") -> None:
+        self.theirs: PreTrainedModel = make_model(folder, architecture)
         self.ours: Transformer = load_transformer(folder, read_config(folder), torch.float32, CPU)
         self.tokenizer = Tokenizer(folder)
 
@@ -37,7 +37,16 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return Checkpoint(tmp_path_factory.mktemp("llama"))
 
 
-def plain_score(model: LlamaForCausalLM, query: Query) -> float:
+@pytest.fixture(
+    scope="module",
+    params=["MistralForCausalLM", "Gemma3ForCausalLM", "Gemma2ForCausalLM", "GPT2LMHeadModel"],
+)
+def other(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Checkpoint:
+    """Windows, soft caps, two rotations, learned positions."""
+    return Checkpoint(tmp_path_factory.mktemp("other"), request.param)
+
+
+def plain_score(model: PreTrainedModel, query: Query) -> float:
     with torch.inference_mode():
         logits = model(torch.tensor([query.tokens])).logits[0]
     rows = logits[len(query.tokens) - len(query.targets) :].log_softmax(-1)
@@ -51,16 +60,29 @@ PREFIXED = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(PREFIXED, min_size=1, max_size=12),
-    st.builds(Limits, pack_size=st.integers(1, 64), minimum_stem=st.integers(1, 40)),
-)
+Parts = list[tuple[tuple[int, ...], tuple[int, ...], int]]
+PARTS = st.lists(PREFIXED, min_size=1, max_size=12)
+LIMITS = st.builds(Limits, pack_size=st.integers(1, 64), minimum_stem=st.integers(1, 40))
+
+
+@settings(max_examples=25)
+@given(PARTS, LIMITS)
 def test_scores_equal_one_forward_pass_per_request(
-    checkpoint: Checkpoint,
-    parts: list[tuple[tuple[int, ...], tuple[int, ...], int]],
-    limits: Limits,
+    checkpoint: Checkpoint, parts: Parts, limits: Limits
 ) -> None:
+    check_scores(checkpoint, parts, limits)
+
+
+@settings(max_examples=8)
+@given(PARTS, LIMITS)
+def test_scores_of_other_families_equal_one_forward_pass_per_request(
+    other: Checkpoint, parts: Parts, limits: Limits
+) -> None:
+    """The long prefix is longer than the window, and may be a stem or a part of each pack."""
+    check_scores(other, parts, limits)
+
+
+def check_scores(checkpoint: Checkpoint, parts: Parts, limits: Limits) -> None:
     queries = []
     for prefix, own, targets in parts:
         tokens = prefix + own

@@ -5,45 +5,25 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import PreTrainedModel
 
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.jobs import Job
 from evalharness.engine.trie import Limits
-from evalharness.transformer.attention import causal_attention
-from evalharness.transformer.config import read_config
 from evalharness.transformer.families import FAMILIES
-from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
-from evalharness.transformer.weights import load_transformer
 from tests.models import make_model
+from tests.transformer.comparison import (
+    LLAMA3,
+    LONG,
+    LONGROPE,
+    YARN,
+    difference,
+    load,
+    logits,
+    rope,
+    tokens_of,
+)
 
-LONG = 37  # longer than every window
-
-
-def rope(**parameters: Any) -> dict[str, Any]:
-    return {"rope_parameters": {"rope_theta": 500.0, **parameters}}
-
-
-YARN = {
-    "rope_type": "yarn",
-    "factor": 4.0,
-    "original_max_position_embeddings": 64,
-    "beta_fast": 4.0,
-    "beta_slow": 0.5,
-}
-LLAMA3 = {
-    "rope_type": "llama3",
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 32,
-}
-LONGROPE = {
-    "rope_type": "longrope",
-    "short_factor": [1.0, 1.3, 1.5],
-    "long_factor": [2.0, 5.0, 9.0],
-}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("LlamaForCausalLM", {}),
     "llama, one key/value head": ("LlamaForCausalLM", {"num_key_value_heads": 1}),
@@ -130,25 +110,6 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def load(folder: Path, dtype: torch.dtype = torch.float32) -> Transformer:
-    return load_transformer(folder, read_config(folder), dtype, torch.device("cpu"))
-
-
-def tokens_of(length: int = LONG, rows: int = 2) -> torch.Tensor:
-    return torch.randint(2, 300, (rows, length), generator=torch.manual_seed(1))
-
-
-@torch.inference_mode()
-def logits(model: Transformer, tokens: torch.Tensor) -> torch.Tensor:
-    positions = torch.arange(tokens.shape[1]).expand(len(tokens), -1)
-    return model.logits(model(tokens, positions, causal_attention(tokens)))
-
-
-@torch.inference_mode()
-def difference(ours: Transformer, theirs: PreTrainedModel, tokens: torch.Tensor) -> float:
-    return float((logits(ours, tokens) - theirs(tokens).logits).abs().max())
-
-
 def test_every_family_has_a_case() -> None:
     assert {architecture for architecture, _ in CASES.values()} == set(FAMILIES)
 
@@ -171,3 +132,18 @@ def test_logits_texts_and_parameters_equal_transformers(
         limits=Limits(pack_size=16),
     )
     assert found.text == tokenizer.decode(expected[0, len(prompt) :].tolist())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_half_precision_is_as_near_as_that_of_transformers(
+    tmp_path: Path, architecture: str, dtype: torch.dtype
+) -> None:
+    """Their own rounding is the measure: ours may be off by half as much again."""
+    theirs = make_model(tmp_path, architecture)
+    exact = theirs(tokens_of()).logits
+    found = logits(load(tmp_path, dtype), tokens_of())
+    rounded = theirs.to(dtype)(tokens_of()).logits.float()
+    assert found.dtype == torch.float32
+    error, their_error = (found - exact).abs().mean(), (rounded - exact).abs().mean()
+    assert 0 < error < 1.5 * their_error
