@@ -24,6 +24,8 @@ from benchmarks.timings import measure_timings
 from benchmarks.work import GEMMA, SMOLLM2, WORKS
 from evalharness.errors import EvalharnessError
 
+# Load average above which the user is warned.
+BUSY = 0.5
 # Of the table where no terminal says how wide it is.
 WIDTH = 160
 RESULTS = Path(__file__).parent / "results.json"
@@ -86,6 +88,12 @@ def main(names: Sequence[str], times: int, device: str, output: Path) -> None:
     known = ROWS if device == "cpu" else ON_ANY_DEVICE
     # Described once: after the first row the checkout is changed, by the results.
     setting = Setting(describe_machine(device), times, device)
+    if setting.machine.load_average > BUSY:
+        print(
+            f"This machine is busy (load {setting.machine.load_average:.1f}): what is measured "
+            "now says little.",
+            file=sys.stderr,
+        )
     measured: dict[str, Row] = {}
     try:
         read_results(output)  # a file that cannot be added to is told of before, not after

@@ -28,9 +28,11 @@ def describe_machine(device: str) -> Machine:
         processor=_processor(),
         cores=_cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        load_average=os.getloadavg()[0],
         gpu=_gpu() if device == "cuda" else "",
         environment={
             **describe_environment(),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", ""),
             "lm-eval": installed_version("lm-eval"),
             "pytest-benchmark": installed_version("pytest-benchmark"),
         },

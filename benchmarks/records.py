@@ -81,11 +81,16 @@ class MeasuredHere(Measured):
 
 
 class Machine(_Record):
-    """Where and with what something was measured."""
+    """Where and with what something was measured.
+
+    load_average  processes that ran or waited for a core, over the minute before the measurement:
+                  near 0 where the figures can be trusted
+    """
 
     processor: str
     cores: int
     memory_bytes: int
+    load_average: NonNegativeFloat
     gpu: str
     environment: dict[str, str]
 
