@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BENCHMARK_INSTALLED := .venv/.installed-benchmark
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test lint bench bench-gpu clean
 
 install: $(INSTALLED)
 
@@ -11,7 +13,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; choose it with make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[development]'
+	$(PIP_INSTALL) -e '.[development]'
 	@touch $@
 
 demo: install
@@ -27,6 +29,19 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What this project's peers need is installed for the benchmark only.
+$(BENCHMARK_INSTALLED): $(INSTALLED)
+	$(PIP_INSTALL) -e '.[development,benchmark]'
+	@touch $@
+
+# ROWS chooses some of the rows: make bench ROWS="xsum bootstrap"
+bench: $(BENCHMARK_INSTALLED)
+	$(BIN)/python -m benchmarks.compare $(addprefix --row ,$(ROWS))
+
+bench-gpu: $(BENCHMARK_INSTALLED)
+	$(BIN)/python -m benchmarks.compare --device cuda --output benchmarks/results-gpu.json \
+		$(addprefix --row ,$(ROWS))
 
 clean:
 	rm -rf .venv dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,7 +27,9 @@ def test_wheel_carries_tasks_and_templates_and_nothing_of_the_tests(wheel: Path)
     names = zipfile.ZipFile(wheel).namelist()
     assert "evalharness/_bundled/tasks/bias/stereoset.py" in names
     assert any(name.startswith("evalharness/_bundled/reports/") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "tasks/", "reports/"))]
+    assert not [
+        name for name in names if name.startswith(("tests/", "tasks/", "reports/", "benchmarks/"))
+    ]
 
 
 def test_installed_wheel_runs_a_task_and_writes_a_report(wheel: Path, tmp_path: Path) -> None:

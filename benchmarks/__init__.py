@@ -1,0 +1,1 @@
+"""The project and its peers side by side on the same work; no part of the package."""

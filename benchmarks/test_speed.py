@@ -1,0 +1,78 @@
+"""pytest-benchmark: the planner and the bootstrap. Not collected by `make test`; nothing is judged.
+
+python -m pytest benchmarks/test_speed.py
+"""
+
+import random
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from evalharness.engine.trie import Query, plan
+from evalharness.metrics.translation import bleu
+from evalharness.records import GenerationResponse, Sample
+from evalharness.statistics import Summary, summarize
+
+VOCABULARY = 49_152
+SHOTS, QUESTION, OPTION, OPTIONS, QUESTIONS_A_TASK = 100, 24, 4, 4, 1000
+SEGMENTS = 2000
+WORDS = 25
+
+
+@pytest.mark.parametrize("requests", [1000, 10_000, 100_000, 1_000_000])
+def test_planner(benchmark: BenchmarkFixture, requests: int) -> None:
+    """Four-way questions after few-shot examples that a thousand questions share."""
+    queries = questions(requests)
+    rounds = max(1, min(5, 200_000 // requests))
+    packs = benchmark.pedantic(plan, args=(queries,), rounds=rounds, iterations=1)
+    assert sum(len(pack.ends) for pack in packs) == requests
+
+
+def questions(requests: int) -> list[Query]:
+    """Tokens of so many (question, option) pairs; options of one question stand side by side."""
+    generator = random.Random(0)
+
+    def tokens(number: int) -> tuple[int, ...]:
+        return tuple(generator.choices(range(VOCABULARY), k=number))
+
+    queries: list[Query] = []
+    while len(queries) < requests:
+        if len(queries) % (QUESTIONS_A_TASK * OPTIONS) == 0:
+            shots = tokens(SHOTS)
+        question = shots + tokens(QUESTION)
+        for _ in range(OPTIONS):
+            option = tokens(OPTION)
+            queries.append(Query(question + option[:-1], option))
+    return queries[:requests]
+
+
+@pytest.mark.parametrize("resamples", [10_000])
+def test_bootstrap(benchmark: BenchmarkFixture, resamples: int) -> None:
+    """The interval of corpus BLEU over 2,000 segments."""
+    metric = bleu("en")
+    statistics = np.array([metric.measure(*segment) for segment in segments()])
+    groups = np.arange(len(statistics))
+
+    def interval() -> Summary:
+        return summarize(metric, statistics, groups, seed=0, replicates=resamples)
+
+    summary = benchmark.pedantic(interval, rounds=3, iterations=1)
+    assert summary.value is not None
+    assert summary.interval is not None
+    assert summary.interval[0] < summary.value < summary.interval[1]
+
+
+def segments() -> list[tuple[Sample, list[GenerationResponse]]]:
+    """Sentences of made-up words, and the same with one word in four changed."""
+    generator = random.Random(0)
+    words = [f"word{number}" for number in range(5000)]
+    made = []
+    for number in range(SEGMENTS):
+        reference = generator.choices(words, k=generator.randint(5, 2 * WORDS))
+        written = [
+            generator.choice(words) if generator.random() < 0.25 else word for word in reference
+        ]
+        sample = Sample(id=str(number), requests=(), references=(" ".join(reference),))
+        made.append((sample, [GenerationResponse(" ".join(written), "end")]))
+    return made
