@@ -19,6 +19,7 @@ from benchmarks.rounds import Setting
 from benchmarks.theirs import BATCH_SIZE
 from benchmarks.work import SMOLLM2, WORKS, prepare_work
 from evalharness.preparation import PreparedTask
+from evalharness.records import whole_prompt
 
 WORK = "openbookqa-0-shot"
 THEIR_TASK = "same_questions"
@@ -89,7 +90,11 @@ def _timed(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str,
 def write_their_task(folder: Path, prepared: PreparedTask) -> None:
     """The same questions as a task of lm-evaluation-harness: a YAML file over a local jsonl."""
     rows = [
-        {"prompt": sample.requests[0].prompt, "choices": sample.choices, "gold": sample.gold[0]}
+        {
+            "prompt": whole_prompt(sample.requests[0]),
+            "choices": sample.choices,
+            "gold": sample.gold[0],
+        }
         for sample in prepared.samples
     ]
     data = folder / f"{THEIR_TASK}.jsonl"

@@ -55,7 +55,8 @@ def test_bootstrap(benchmark: BenchmarkFixture, resamples: int) -> None:
     groups = np.arange(len(statistics))
 
     def interval() -> Summary:
-        return summarize(metric, statistics, groups, seed=0, replicates=resamples)
+        (found,) = summarize([(metric, statistics)], groups, seed=0, replicates=resamples)
+        return found
 
     summary = benchmark.pedantic(interval, rounds=3, iterations=1)
     assert summary.value is not None

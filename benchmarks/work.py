@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Generation, LogLikelihood
+from evalharness.records import Generation, LogLikelihood, Request, whole_prompt
 from evalharness.samples import with_shots
 
 SMOLLM2 = "smollm2-135m-instruct"
@@ -55,7 +55,7 @@ def pairs(prepared: PreparedTask) -> list[tuple[str, str]]:
     """(prompt, continuation) of every log-likelihood request, in order."""
     requests = [instance.request for instance in prepared.instances()]
     return [
-        (_plain(request.prompt), request.continuation)
+        (_plain(request), request.continuation)
         for request in requests
         if isinstance(request, LogLikelihood)
     ]
@@ -67,10 +67,11 @@ def prompts(prepared: PreparedTask) -> list[tuple[str, int]]:
     asked = [request for request in requests if isinstance(request, Generation)]
     if any(request.stop for request in asked):
         raise ValueError(f"{prepared.name}: the comparison is made for requests without stops")
-    return [(_plain(request.prompt), request.max_tokens) for request in asked]
+    return [(_plain(request), request.max_tokens) for request in asked]
 
 
-def _plain(prompt: object) -> str:
-    if not isinstance(prompt, str):
+def _plain(request: Request) -> str:
+    text = whole_prompt(request)
+    if not isinstance(text, str):
         raise ValueError("the comparison is made for plain prompts, not for chats")
-    return prompt
+    return text
