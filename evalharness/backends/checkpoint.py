@@ -31,11 +31,13 @@ CATALOGUE: Mapping[str, CatalogueModel] = {
         "Apache-2.0",
     ),
 }
-CHECKPOINT_FILES = ["*.safetensors", "*.json", "*.jinja"]
+# All that a checkpoint's answers depend on; pickled weights are of before safetensors.
+DESCRIPTIONS = ["*.json", "*.jinja", "additional_chat_templates/*.jinja"]
+CHECKPOINT_FILES = ["*.safetensors", "pytorch_model*.bin", *DESCRIPTIONS]
 
 
 def find_checkpoint(reference: str, revision: str | None = None) -> Path:
-    """The folder of a checkpoint: config.json, tokenizer.json, *.safetensors.
+    """The folder of a checkpoint: config.json, tokenizer.json, *.safetensors (or pickled weights).
 
     reference: a name of the catalogue, a folder, a .gguf file, or a hub id. Raises UsageError when
     it is none of these and DataError when it cannot be fetched or read.
@@ -64,11 +66,12 @@ def _from_gguf(path: Path) -> Path:
 
 
 def _from_hub(reference: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = snapshot_download(reference, revision=revision, allow_patterns=CHECKPOINT_FILES)
+        folder = _fetched(reference, revision, ["*.safetensors", *DESCRIPTIONS])
+        if not any(folder.glob("*.safetensors")):
+            folder = _fetched(reference, revision, CHECKPOINT_FILES)
     except HFValidationError as error:
         raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
     except Exception as error:  # the network fails in many ways, none of which is ours to mend
@@ -77,11 +80,26 @@ def _from_hub(reference: str, revision: str | None) -> Path:
             f"({type(error).__name__}). Give a folder or a .gguf file, or one of the catalogue: "
             f"{', '.join(CATALOGUE)}."
         ) from None
-    return Path(folder)
+    return folder
+
+
+def _fetched(reference: str, revision: str | None, patterns: list[str]) -> Path:
+    """Files of a hub id, but for what some repositories hold a second time in another form."""
+    from huggingface_hub import snapshot_download
+
+    others = ["consolidated*", "original/*", "onnx/*"]
+    return Path(
+        snapshot_download(
+            reference, revision=revision, allow_patterns=patterns, ignore_patterns=others
+        )
+    )
 
 
 def fingerprint(folder: Path, settings: Mapping[str, str]) -> str:
     """sha256 over the bytes of every checkpoint file and over `settings` that change answers."""
     files = sorted({path for pattern in CHECKPOINT_FILES for path in folder.glob(pattern)})
-    content = {"files": {path.name: file_digest(path) for path in files}, **settings}
+    content = {
+        "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
+        **settings,
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

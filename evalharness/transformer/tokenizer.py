@@ -1,16 +1,15 @@
 """Text to tokens and back: tokenizer.json, special tokens and the chat template."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as FastTokenizer
 
 from evalharness.errors import DataError
-from evalharness.records import Message, Prompt
+from evalharness.records import Prompt
+from evalharness.transformer.chat import ChatTemplate, read_json, read_source
 
 
 class Tokenizer:
@@ -21,27 +20,21 @@ class Tokenizer:
 
         Raises DataError when tokenizer.json is missing or damaged.
         """
-        path = folder / "tokenizer.json"
-        if not path.exists():
-            raise DataError(f"{folder} has no tokenizer.json.")
-        try:
-            self._tokenizer = FastTokenizer.from_file(str(path))
-        except Exception as error:  # the library raises bare Exception
-            raise DataError(f"{path} cannot be read: {error}.") from None
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._settings = _read_settings(folder)
-        self._template = _read_template(folder, self._settings, chat_template)
-        bos, eos = self._special("bos_token"), self._special("eos_token")
-        opening = self._tokenizer.encode("").ids
-        # Only a leading BOS is wanted; what else a post-processor adds belongs to other uses.
-        self._opening = [bos] if bos is not None and opening[:1] == [bos] else []
+        settings = _read_settings(folder)
+        self._tokenizer = _read_tokenizer(folder, settings)
+        source = read_source(folder, settings, chat_template)
+        self._template = None if source is None else ChatTemplate(source, _named_tokens(settings))
+        self._opening = _opening(self._tokenizer)
+        bos, eos = (_special(self._tokenizer, settings, name) for name in ("bos", "eos"))
+        if bos is None and eos is None:  # as in the first GPT-2, whose names are in its class
+            config = read_json(folder / "config.json")
+            bos, eos = (_first(config.get(f"{name}_token_id")) for name in ("bos", "eos"))
         self.end_tokens = _end_tokens(folder, eos)
         # A text that is scored without a prompt still needs a token to be predicted from.
-        start = bos if bos is not None else eos
-        if start is None:
+        starts = [token for token in (bos, *self._opening[-1:], eos) if token is not None]
+        if not starts:
             raise DataError(f"{folder}: the tokenizer names neither a bos_token nor an eos_token.")
-        self.start_token = start
+        self.start_token = starts[0]
 
     @property
     def vocabulary_size(self) -> int:
@@ -54,10 +47,9 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        opening = self._opening
         return [
-            encoding.ids
-            if not self._opening or encoding.ids[:1] == self._opening
-            else self._opening + encoding.ids
+            encoding.ids if encoding.ids[: len(opening)] == opening else opening + encoding.ids
             for encoding in encodings
         ]
 
@@ -74,66 +66,78 @@ class Tokenizer:
             return prompt
         if self._template is None:
             raise DataError("the model has no chat template, but the prompt is a list of messages.")
-        return self._render_messages(prompt, self._template)
-
-    def _render_messages(self, messages: Sequence[Message], template: str) -> str:
-        # A template comes with the weights, from strangers, and is run in a sandbox.
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        environment.globals["raise_exception"] = _raise_template_error
-        try:
-            return environment.from_string(template).render(
-                messages=[{"role": turn.role, "content": turn.content} for turn in messages],
-                add_generation_prompt=True,
-                bos_token=self._settings.get("bos_token") or "",
-                eos_token=self._settings.get("eos_token") or "",
-            )
-        except TemplateError as error:
-            raise DataError(f"the chat template cannot render the prompt: {error}.") from None
-
-    def _special(self, name: str) -> int | None:
-        text = self._settings.get(name)
-        return None if text is None else self._tokenizer.token_to_id(text)
-
-
-def _raise_template_error(message: str) -> None:
-    raise TemplateError(message)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}.") from None
-    if not isinstance(values, dict):
-        raise DataError(f"{path} should hold one JSON object.")
-    return values
+        return self._template.render(prompt)
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
-    """tokenizer_config.json, in which a special token may be its text or an object with it."""
-    settings = _read_json(folder / "tokenizer_config.json")
+    """tokenizer_config.json, in which a special token may be its text or an object with it.
+
+    Older checkpoints have special tokens in a file of their own.
+    """
+    settings = {
+        **read_json(folder / "special_tokens_map.json"),
+        **read_json(folder / "tokenizer_config.json"),
+    }
     return {
         name: value.get("content") if isinstance(value, dict) and "content" in value else value
         for name, value in settings.items()
     }
 
 
-def _read_template(folder: Path, settings: dict[str, Any], chosen: Path | None) -> str | None:
-    if chosen is not None:
-        if not chosen.exists():
-            raise DataError(f"chat_template: there is no file {chosen}.")
-        return chosen.read_text(encoding="utf-8")
-    file = folder / "chat_template.jinja"
-    if file.exists():
-        return file.read_text(encoding="utf-8")
-    template = settings.get("chat_template")
-    return template if isinstance(template, str) else None
+def _read_tokenizer(folder: Path, settings: Mapping[str, Any]) -> FastTokenizer:
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise DataError(f"{folder} has no tokenizer.json.")
+    try:
+        tokenizer = FastTokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exception
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    # Tokens that were added after tokenizer.json was written.
+    added = settings.get("added_tokens_decoder") or {}
+    for _, token in sorted(added.items(), key=lambda item: int(item[0])):
+        if tokenizer.token_to_id(token["content"]) is None:
+            tokenizer.add_tokens([AddedToken(**token)])
+    return tokenizer
+
+
+def _opening(tokenizer: FastTokenizer) -> list[int]:
+    """Tokens that the post-processor puts before every text: none, or BOS.
+
+    tokenizer.json alone decides, as in transformers 5, which ignores `add_bos_token` beside it.
+    What is put after a text belongs to other uses.
+    """
+    text = tokenizer.encode("a", add_special_tokens=False).ids
+    whole = tokenizer.encode("a").ids
+    places = (i for i in range(len(whole)) if whole[i : i + len(text)] == text)
+    return list(whole[: next(places, 0)]) if text else list(whole)
+
+
+def _special(tokenizer: FastTokenizer, settings: Mapping[str, Any], name: str) -> int | None:
+    text = settings.get(f"{name}_token")
+    return None if text is None else tokenizer.token_to_id(text)
+
+
+def _named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a chat template may call by its name."""
+    named = {key: value for key, value in settings.items() if key.endswith("_token")}
+    texts = {key: value for key, value in named.items() if isinstance(value, str)}
+    return {"bos_token": "", "eos_token": "", **texts}
+
+
+def _first(tokens: Any) -> int | None:
+    """Of one token or a list of them."""
+    found = tokens[0] if isinstance(tokens, list) and tokens else tokens
+    return found if isinstance(found, int) else None
 
 
 def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
-    """Every token that ends a text: the tokenizer's and those of generation_config.json."""
-    named = _read_json(folder / "generation_config.json").get("eos_token_id", [])
+    """Every token that ends a text: the tokenizer's and those that generation stops at.
+
+    generation_config.json names the latter; where it is missing, transformers takes config.json.
+    """
+    path = folder / "generation_config.json"
+    named = read_json(path if path.exists() else folder / "config.json").get("eos_token_id")
     tokens = [named] if isinstance(named, int) else list(named or [])
     return frozenset(tokens if eos is None else [*tokens, eos])

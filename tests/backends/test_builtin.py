@@ -26,7 +26,7 @@ from evalharness.records import (
     Sampling,
 )
 from evalharness.transformer.tokenizer import Tokenizer
-from tests.models import make_llama
+from tests.models import make_llama, make_model
 
 
 def ask(spec: str, requests: Sequence[Request]) -> list[Outcome]:
@@ -232,6 +232,21 @@ def test_every_file_of_the_checkpoint_enters_the_fingerprint(checkpoint: Path, n
     file = checkpoint / name
     file.write_text(file.read_text() + " ")
     assert fingerprint(f"builtin:{checkpoint}") != before
+
+
+@pytest.mark.parametrize("name", ["pytorch_model-1.bin", "additional_chat_templates/default.jinja"])
+def test_rarer_files_of_a_checkpoint_enter_the_fingerprint(checkpoint: Path, name: str) -> None:
+    before = fingerprint(f"builtin:{checkpoint}")
+    file = checkpoint / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("{{ messages[0].content }}")
+    assert fingerprint(f"builtin:{checkpoint}") != before
+
+
+def test_the_architecture_is_that_of_the_checkpoint(tmp_path: Path, cache: Path) -> None:  # noqa: ARG001
+    make_model(tmp_path, "Gemma3ForCausalLM")
+    model = open_backend(f"builtin:{tmp_path}").model
+    assert model.architecture == "Gemma3ForCausalLM"
 
 
 def test_a_chat_template_given_in_place_of_the_models_own_changes_the_fingerprint(

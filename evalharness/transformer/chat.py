@@ -1,0 +1,143 @@
+"""Chat templates: where a checkpoint keeps its template, and the sandbox in which it runs.
+
+What a template may use is what transformers offers it (transformers.utils.chat_template_utils).
+Its own function is not called, since importing it takes longer than everything else at the start.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template, TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from evalharness.errors import DataError
+from evalharness.records import Message
+
+
+class ChatTemplate:
+    """Turns of a chat -> the text that the model continues."""
+
+    def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
+        """`special_tokens` are the names that the template may use, such as bos_token."""
+        self._source = source
+        self._special_tokens = special_tokens
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """Raises DataError when the template is broken or refuses the turns."""
+        try:
+            return self._compiled.render(
+                messages=[{"role": turn.role, "content": turn.content} for turn in messages],
+                add_generation_prompt=True,
+                tools=None,
+                documents=None,
+                **self._special_tokens,
+            )
+        except Exception as error:  # a stranger's program can fail in every way
+            raise DataError(f"the chat template cannot render the prompt: {error}.") from None
+
+    @cached_property
+    def _compiled(self) -> Template:
+        # A template comes with the weights, from strangers, and is run in a sandbox.
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationBlock, loopcontrols]
+        )
+        environment.filters["tojson"] = _to_json
+        environment.globals["raise_exception"] = _raise_exception
+        environment.globals["strftime_now"] = _strftime_now
+        return environment.from_string(self._source)
+
+
+class _GenerationBlock(Extension):
+    """`{% generation %}...{% endgeneration %}` marks the model's own words for training."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return nodes.Scope(body).set_lineno(line)
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """jinja2's own filter escapes what is special in HTML."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def _raise_exception(message: str) -> None:
+    raise TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    """Today's date, which some templates tell the model."""
+    return datetime.now().strftime(form)
+
+
+def read_source(folder: Path, settings: Mapping[str, Any], chosen: Path | None) -> str | None:
+    """The text of the template: the `chosen` file, else the checkpoint's own, else None.
+
+    `settings` is tokenizer_config.json. A checkpoint keeps its template in one of four places;
+    files of their own come first, as in transformers. Raises DataError for several templates none
+    of which is called "default".
+    """
+    if chosen is not None:
+        if not chosen.exists():
+            raise DataError(f"chat_template: there is no file {chosen}.")
+        return chosen.read_text(encoding="utf-8")
+    for name in ("chat_template.jinja", "additional_chat_templates/default.jinja"):
+        if (folder / name).exists():
+            return (folder / name).read_text(encoding="utf-8")
+    if (template := settings.get("chat_template")) is not None:
+        return _default(template, folder / "tokenizer_config.json")
+    path = folder / "chat_template.json"
+    return _default(read_json(path).get("chat_template"), path)
+
+
+def _default(template: Any, path: Path) -> str | None:
+    """A template, or the one called "default" of several."""
+    if template is None or isinstance(template, str):
+        return template
+    try:
+        named = dict(
+            template
+            if isinstance(template, dict)
+            else ((each["name"], each["template"]) for each in template)
+        )
+    except (TypeError, KeyError):
+        raise DataError(f"{path}: chat_template should be a text or named texts.") from None
+    if "default" not in named:
+        raise DataError(
+            f"{path} has the chat templates {', '.join(sorted(named))}, and none of them is called "
+            "'default'. Put the one to use into a file and give it as chat_template."
+        )
+    return str(named["default"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object in a file; empty where there is no file. Raises DataError for a damaged one."""
+    if not path.exists():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise DataError(f"{path} should hold one JSON object.")
+    return values
