@@ -29,14 +29,15 @@ class PackRunner:
         self._model = model
         self._packs = packs
         self._kept: dict[int, KeysValues] = {}
-        self._last_use = {stem: index for index, pack in enumerate(packs) for stem in pack.stems}
 
     @torch.inference_mode()
     def run(self, index: int) -> ComputedPack:
-        """Compute pack `index`, keep it if it is a stem, drop stems that no later pack needs."""
+        """Compute pack `index`, keep it if it is a stem, drop stems that are not needed again."""
         pack = self._packs[index]
+        # What a pack does not name, no later pack names: the stems in use lie on one path.
+        self._kept = {stem: self._kept[stem] for stem in pack.stems}
         device = self._model.embedding.weight.device
-        stems = [self._kept[stem] for stem in pack.stems]
+        stems = list(self._kept.values())
         positions = torch.from_numpy(pack.positions).to(device)
         attention = PackAttention(
             positions, torch.from_numpy(pack.reach).to(device), blocks(pack), stems
@@ -45,9 +46,6 @@ class PackRunner:
         hidden = self._model(tokens[None], positions[None], attention)[0]
         if pack.kept:
             self._kept[index] = attention.added
-        for stem in pack.stems:
-            if self._last_use[stem] == index:
-                del self._kept[stem]
         return ComputedPack(hidden, (*stems, attention.added))
 
 
