@@ -30,7 +30,6 @@ class PackRunner:
         self._model = model
         self._packs = packs
         self._kept: dict[int, KeysValues] = {}
-        self._last_use = {stem: index for index, pack in enumerate(packs) for stem in pack.stems}
 
     def hidden(self, index: int) -> Tensor:
         """Hidden states (T, W) of pack `index`, when its keys and values are of no further use."""
@@ -44,13 +43,15 @@ class PackRunner:
 
     @torch.inference_mode()
     def _compute(self, index: int, collected: KeysValues | None) -> Tensor:
-        """Compute a pack, keep it if it is a stem, drop stems that no later pack needs."""
+        """Compute a pack, keep it if it is a stem, drop stems that are not needed again."""
         pack = self._packs[index]
+        # What a pack does not name, no later pack names: the stems in use lie on one path.
+        self._kept = {stem: self._kept[stem] for stem in pack.stems}
         device = self._model.embedding.weight.device
         tokens, positions, reach = (
             on_device(numbers, device) for numbers in (pack.tokens, pack.positions, pack.reach)
         )
-        stems = [self._kept[stem] for stem in pack.stems]
+        stems = list(self._kept.values())
         kernel = compiled_kernel(device)
         attention: Attention = (
             PackAttention(positions, reach, blocks(pack), stems, collected)
@@ -60,9 +61,6 @@ class PackRunner:
         hidden: Tensor = self._model(tokens[None], positions[None], attention)[0]
         if pack.kept and collected is not None:
             self._kept[index] = collected
-        for stem in pack.stems:
-            if self._last_use[stem] == index:
-                del self._kept[stem]
         return hidden
 
 
