@@ -54,7 +54,7 @@ class PackRunner:
         stems = list(self._kept.values())
         kernel = compiled_kernel(device)
         attention: Attention = (
-            PackAttention(positions, reach, blocks(pack), stems, collected)
+            PackAttention(positions, reach, blocks(pack, device), stems, collected)
             if kernel is None
             else FlexPackAttention(positions, reach, stems, collected, kernel)
         )
@@ -72,14 +72,19 @@ def on_device(numbers: Integers, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def blocks(pack: Pack) -> list[Block]:
-    """Cut a pack into row blocks: trees of the trie do not see each other, which saves most of
-    the products of a long row, and a long tree's first rows do not see its last ones.
+def blocks(pack: Pack, device: torch.device) -> list[Block]:
+    """Cut a pack into blocks of rows, each with the few places before it that its rows see.
+
+    Branches of the trie do not see each other, which saves most of the products of a long row. What
+    a row of a block sees before the block is seen by the first row, too, since it reaches so far.
     """
-    firsts = pack.firsts()
-    length = len(firsts)
+    length = len(pack.tokens)
     return [
-        Block(start, min(start + BLOCK_ROWS, length), int(firsts[start]))
+        Block(
+            start,
+            min(start + BLOCK_ROWS, length),
+            on_device(pack.path(start)[:-1], device),
+        )
         for start in range(0, length, BLOCK_ROWS)
     ]
 

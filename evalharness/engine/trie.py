@@ -57,13 +57,6 @@ class Pack:
         """All places of this pack that `place` sees, itself included, from the top down."""
         return np.flatnonzero(self.reach[: place + 1] > place)
 
-    def firsts(self) -> Integers:
-        """(T,): for each place the start of the tree it stands in; trees do not see each other."""
-        furthest = np.maximum.accumulate(self.reach)
-        starts = np.flatnonzero(np.r_[True, furthest[:-1] <= np.arange(1, len(self.tokens))])
-        lengths = np.diff(np.r_[starts, len(self.tokens)])
-        return np.repeat(starts, lengths)
-
 
 def plan(queries: Sequence[Query], limits: Limits = Limits()) -> list[Pack]:
     """Packs in the order in which they must be computed; stems come before what needs them.

@@ -41,13 +41,29 @@ class Attention(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Rows [start, stop) of a packed row see nothing of it outside [first, stop)."""
+    """Rows [start, stop) of a packed row, and what they see of it before `start`.
+
+    above  (A,) places, in order; whatever a row of the block sees besides them is in the block
+    """
 
     start: int
     stop: int
-    first: int
+    above: Tensor
+
+    def columns(self) -> Tensor:
+        """(A + stop - start,) places that a row of the block may see."""
+        own = torch.arange(self.start, self.stop, device=self.above.device)
+        return torch.cat((self.above, own))
+
+    def seen_of(self, tokens: Tensor) -> Tensor:
+        """(B, G, T, D) -> (B, G, A + stop - start, D), a view where the columns have no gap."""
+        count = len(self.above)
+        if count == 0 or int(self.above[0]) == self.start - count:
+            return tokens[:, :, self.start - count : self.stop]
+        above = tokens.index_select(2, self.above)
+        return torch.cat((above, tokens[:, :, self.start : self.stop]), dim=2)
 
 
 class PackAttention:
@@ -84,8 +100,8 @@ class PackAttention:
         mixed = [
             masked_attention(
                 queries[:, :, block.start : block.stop],
-                _joined(stem_keys, keys[:, :, block.first : block.stop]),
-                _joined(stem_values, values[:, :, block.first : block.stop]),
+                _joined(stem_keys, block.seen_of(keys)),
+                _joined(stem_values, block.seen_of(values)),
                 mask,
                 kind,
             )
@@ -103,16 +119,15 @@ class PackAttention:
         return self._masks[window, dtype]
 
     def _mask(self, block: Block, window: int | None, dtype: torch.dtype) -> Tensor:
-        rows = self._places[block.start : block.stop, None]
-        columns = self._places[None, block.first : block.stop]
-        own = (columns <= rows) & (rows < self._reach[None, block.first : block.stop])
+        rows, columns = self._places[block.start : block.stop, None], block.columns()
+        own = (columns <= rows) & (rows < self._reach[columns])
         stem = torch.ones(len(rows), self._stem_length, dtype=torch.bool, device=own.device)
         seen = torch.cat((stem, own), dim=1)
         if window is not None:
             stem_positions = torch.arange(self._stem_length, device=own.device)
-            of_columns = torch.cat((stem_positions, self._positions[block.first : block.stop]))
+            of_columns = torch.cat((stem_positions, self._positions[columns]))
             of_rows = self._positions[block.start : block.stop, None]
-            seen &= of_rows - of_columns[None] < window
+            seen &= of_rows - of_columns < window
         return additive(seen, dtype)[None, None]
 
 
@@ -131,7 +146,8 @@ def causal_attention(tokens: Tensor) -> PackAttention:
     """Plain causal attention for tokens (B, T): every token sees all before it in its row."""
     length = tokens.shape[1]
     places = torch.arange(length, device=tokens.device)
-    return PackAttention(places, torch.full_like(places, length), [Block(0, length, 0)])
+    whole = Block(0, length, places[:0])
+    return PackAttention(places, torch.full_like(places, length), [whole])
 
 
 def masked_attention(

@@ -123,9 +123,10 @@ def difference_from_blocks(kernel: Kernel, device: torch.device) -> float:
     queries, keys, values = random(4, length), random(2, length), random(2, length)
     kind = AttentionKind(scale=0.125, window=40, softcap=20.0)
     with torch.inference_mode():
-        expected = PackAttention(
-            positions, reach, [Block(0, 80, 0), Block(80, length, 80)], [stem]
-        ).attend(0, kind, queries, keys, values)
+        whole = Block(0, length, places[:0])
+        expected = PackAttention(positions, reach, [whole], [stem]).attend(
+            0, kind, queries, keys, values
+        )
         found = FlexPackAttention(positions, reach, [stem], None, kernel).attend(
             0, kind, queries, keys, values
         )

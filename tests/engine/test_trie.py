@@ -71,14 +71,6 @@ def test_every_query_ends_once_and_its_path_spells_it(asked: list[Query], limits
 
 
 @given(queries(), LIMITS)
-def test_trees_of_a_pack_do_not_see_each_other(asked: list[Query], limits: Limits) -> None:
-    for pack in plan(asked, limits):
-        firsts = pack.firsts()
-        for place in range(len(pack.tokens)):
-            assert pack.path(place)[0] == firsts[place]
-
-
-@given(queries(), LIMITS)
 def test_stems_come_first_and_are_kept(asked: list[Query], limits: Limits) -> None:
     packs = plan(asked, limits)
     needed = {stem for pack in packs for stem in pack.stems}

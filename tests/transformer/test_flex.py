@@ -58,7 +58,7 @@ def test_both_forms_give_the_same_on_random_tries(
     if stem_length:
         stems = [[(random(2, stem_length), random(2, stem_length))]]
     queries, keys, values = random(6, length), random(2, length), random(2, length)
-    expected = PackAttention(positions, reach, blocks(pack), stems).attend(
+    expected = PackAttention(positions, reach, blocks(pack, CPU), stems).attend(
         0, kind, queries, keys, values
     )
     flex = FlexPackAttention(positions, reach, stems, None, flex_attention)
