@@ -29,7 +29,7 @@ def test_every_place_that_a_row_sees_is_in_its_block_and_nothing_above_in_vain(
 
 
 def test_a_prefix_of_all_does_not_make_blocks_see_each_other() -> None:
-    """A word that starts every prompt made the whole pack one tree, all of which was attended to."""
+    """A word that started every prompt made one tree of a pack, all of which was attended to."""
     queries = [Query((7, *range(100 * number, 100 * number + 60))) for number in range(1, 9)]
     (pack,) = plan(queries, Limits(pack_size=1000))
     assert max(len(block.above) for block in blocks(pack, CPU)) <= 60
