@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from typing import Any, get_args
+from typing import Any, TextIO, get_args
 
 import numpy as np
 
@@ -34,11 +34,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+:-]{0,99}")
 _ROUNDING = 1e-9
 
 
-@contextmanager
-def plugin_output() -> Iterator[None]:
+def plugin_output() -> redirect_stdout[TextIO]:
     """What plugins print goes to the standard error; the standard output is for results."""
-    with redirect_stdout(sys.stderr):
-        yield
+    return redirect_stdout(sys.stderr)
 
 
 @contextmanager
