@@ -1,5 +1,6 @@
 """Suites: which models and tasks to run, from a YAML file and from the command line."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ class Suite(BaseModel):
 
     models: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=sys.maxsize)
     num_fewshot: int = Field(default=0, ge=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     output: Path = Path("runs")
     tasks_dir: tuple[Path, ...] = ()
     allow_failed: float = Field(default=0.0, ge=0.0, le=1.0)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from evalharness.errors import DataError, UsageError, did_you_mean
 from evalharness.records import Task
+from evalharness.validation import plugin_output, task_problem
 
 ENTRY_POINTS = "evalharness.tasks"
 NO_PLUGINS = {"data", "tests", "__pycache__"}
@@ -120,8 +121,11 @@ def _load_all(folders: Sequence[Path]) -> Iterator[FoundTask | BrokenPlugin]:
     for point in entry_points(group=ENTRY_POINTS):
         where = Path(f"entry point {point.name} ({point.value})")
         try:
-            exposed = point.load()
-        except (Exception, SystemExit) as error:
+            with plugin_output():
+                exposed = point.load()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # what a plugin raises, SystemExit too, is its own affair
             yield BrokenPlugin(where, _one_line(error, None))
         else:
             yield from _tasks_of(where, getattr(exposed, "TASKS", exposed))
@@ -153,8 +157,11 @@ def _load_file(path: Path) -> Iterator[FoundTask | BrokenPlugin]:
     # Dataclasses and the like look their module up while it is being run.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with plugin_output():
+            spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # as above
         sys.modules.pop(name, None)
         yield BrokenPlugin(path, _one_line(error, spec.origin))
         return
@@ -166,10 +173,12 @@ def _tasks_of(path: Path, exposed: object) -> Iterator[FoundTask | BrokenPlugin]
         yield BrokenPlugin(path, "it exposes no TASKS, a list or tuple of Task")
         return
     for task in exposed:
-        if isinstance(task, Task):
-            yield FoundTask(task, path)
-        else:
+        if not isinstance(task, Task):
             yield BrokenPlugin(path, f"TASKS holds a {type(task).__name__} that is no Task")
+        elif (problem := task_problem(task)) is not None:
+            yield BrokenPlugin(path, f"task {task.name!r:.80}: {problem}")
+        else:
+            yield FoundTask(task, path)
 
 
 def _one_line(error: BaseException, file: str | None) -> str:

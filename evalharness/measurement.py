@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalharness.errors import DataError
 from evalharness.preparation import PreparedTask
 from evalharness.records import (
     Cost,
     Failure,
     GenerationResponse,
+    Groups,
     Instance,
     Metric,
     Outcome,
     Prompt,
     Response,
     Sample,
+    Statistics,
+    Values,
+    Weights,
     whole_prompt,
 )
 from evalharness.results import (
@@ -31,6 +34,14 @@ from evalharness.results import (
     Validity,
 )
 from evalharness.statistics import Summary, summarize
+from evalharness.validation import (
+    checked_scores,
+    checked_statistics,
+    checked_text,
+    plugin_code,
+)
+
+_STORED = " All responses are stored."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +66,23 @@ def measure_task(
 ) -> tuple[TaskResult, list[SampleRow]]:
     """Scores of a task and its rows; `answers` are those of all its instances, in order.
 
-    Raises DataError when a metric cannot measure a sample. Samples that failed have no part in the
-    scores, and are counted.
+    Raises DataError when `extract` or a metric cannot do a sample, or gives what is no score.
+    Samples that failed have no part in the scores, and are counted.
     """
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     for answer in answers:
         outcomes[answer.instance.sample.id].append(answer.outcome)
-    metrics = task.task.metrics
+    metrics = [_guarded(task, metric) for metric in task.task.metrics]
+    lengths: dict[str, int] = {}
     rows, measured = [], []
     for sample in task.samples:
-        responses = [out for out in outcomes[sample.id] if not isinstance(out, Failure)]
+        own = outcomes[sample.id]
+        responses = [_extracted(task, sample, out) for out in own if not isinstance(out, Failure)]
         statistics = None
         if len(responses) == len(sample.requests):
-            statistics = _measure(task, sample, [_extracted(task, one) for one in responses])
+            statistics = _measure(task, sample, responses, lengths)
             measured.append(_Measured(sample, statistics))
-        rows.append(_row(task, sample, outcomes[sample.id], statistics))
+        rows.append(_row(sample, own, responses, statistics))
     result = TaskResult(
         version=task.record.version,
         family=task.record.family,
@@ -85,25 +98,39 @@ def measure_task(
     return result, rows
 
 
-def _extracted(task: PreparedTask, response: Response) -> Response:
-    if isinstance(response, GenerationResponse):
-        return replace(response, text=task.task.extract(response.text))
-    return response
+def _extracted(task: PreparedTask, sample: Sample, response: Response) -> Response:
+    if not isinstance(response, GenerationResponse):
+        return response
+    where = f"task {task.name!r}: no answer can be extracted for the sample {sample.id!r}"
+    with plugin_code(where, _STORED):
+        return replace(response, text=checked_text(task.task.extract(response.text)))
 
 
 def _measure(
-    task: PreparedTask, sample: Sample, responses: Sequence[Response]
+    task: PreparedTask, sample: Sample, responses: Sequence[Response], lengths: dict[str, int]
 ) -> dict[str, tuple[float, ...]]:
+    """The statistics of each metric, as many as `lengths` says, which the first sample sets."""
     statistics = {}
     for metric in task.task.metrics:
-        try:
-            statistics[metric.name] = metric.measure(sample, responses)
-        except Exception as error:  # a metric may be a stranger's; say which sample it cannot do
-            raise DataError(
-                f"task {task.name!r}: the metric {metric.name!r} cannot measure the sample "
-                f"{sample.id!r}: {type(error).__name__}: {error}. All responses are stored."
-            ) from error
+        name = metric.name
+        where = f"task {task.name!r}: the metric {name!r} cannot measure the sample {sample.id!r}"
+        with plugin_code(where, _STORED):
+            given = metric.measure(sample, responses)
+            statistics[name] = checked_statistics(given, lengths.get(name))
+        lengths.setdefault(name, len(statistics[name]))
     return statistics
+
+
+def _guarded(task: PreparedTask, metric: Metric) -> Metric:
+    """The same metric, whose aggregate raises DataError with task and metric."""
+    where = f"task {task.name!r}: the metric {metric.name!r} cannot be aggregated"
+
+    def aggregate(statistics: Statistics, weights: Weights, groups: Groups) -> Values:
+        with plugin_code(where, _STORED):
+            given = metric.aggregate(statistics, weights, groups)
+            return checked_scores(given, len(weights), metric.bounds)
+
+    return replace(metric, aggregate=aggregate)
 
 
 def _scores(
@@ -168,14 +195,14 @@ def _slices(
 
 
 def _row(
-    task: PreparedTask,
     sample: Sample,
     outcomes: Sequence[Outcome],
+    responses: Sequence[Response],
     statistics: dict[str, tuple[float, ...]] | None,
 ) -> SampleRow:
-    responses = [out for out in outcomes if not isinstance(out, Failure)]
+    """`responses` are the outcomes that are no failures, with their answers extracted."""
     written = [out for out in responses if isinstance(out, GenerationResponse)]
-    extracted = [task.task.extract(out.text) for out in written]
+    extracted = [out.text for out in written]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     # Options of one question share one prompt, which is long with examples before it.
     shown: dict[str, str] = {}

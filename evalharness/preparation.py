@@ -5,11 +5,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from evalharness.canonical import canonical
-from evalharness.errors import DataError, EvalharnessError, UsageError
+from evalharness.errors import DataError, UsageError
 from evalharness.records import (
+    DataIdentity,
     Instance,
     LogLikelihood,
     Message,
@@ -24,6 +24,9 @@ from evalharness.records import (
 )
 from evalharness.results import TaskRecord
 from evalharness.samples import solved, with_shots
+from evalharness.validation import check_sample, plugin_code
+
+_END = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> Pr
         prompted = tuple(with_shots(sample, shots) for sample in samples)
     except ValueError as error:
         raise UsageError(f"task {task.name!r}: {error}; run it without --num-fewshot.") from None
-    identity = task.data.identity()
+    identity = _identity(task, task.data)
     record = TaskRecord(
         version=task.version,
         family=task.family,
@@ -80,7 +83,7 @@ def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> Pr
 def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
     samples: list[Sample] = []
     location_of: dict[str, str] = {}
-    for row in islice(source.rows(), limit):
+    for row in _rows(task, source, limit):
         sample = _sample(task, row)
         if sample.id in location_of:
             raise DataError(
@@ -90,22 +93,44 @@ def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
         location_of[sample.id] = row.location
         samples.append(sample)
     if not samples:
-        raise DataError(f"task {task.name!r}: {source.identity().name} has no rows.")
+        raise DataError(f"task {task.name!r}: {_identity(task, source).name} has no rows.")
     return samples
+
+
+def _rows(task: Task, source: Source, limit: int | None) -> Iterator[Row]:
+    """The first rows of a source, which may be a stranger's too."""
+    where = f"task {task.name!r}: its data cannot be read"
+    with plugin_code(where):
+        rows = iter(source.rows())
+    number = 0
+    while limit is None or number < limit:
+        with plugin_code(where):
+            row = next(rows, _END)
+        if row is _END:
+            return
+        if not isinstance(row, Row):
+            raise DataError(f"{where}: expected each row to be a Row, found {row!r:.80}.")
+        yield row
+        number += 1
+
+
+def _identity(task: Task, source: Source) -> DataIdentity:
+    where = f"task {task.name!r}: its data cannot be identified"
+    with plugin_code(where):
+        identity = source.identity()
+    if not isinstance(identity, DataIdentity) or not all(
+        isinstance(text, str) for text in (identity.name, identity.revision)
+    ):
+        raise DataError(f"{where}: expected a DataIdentity of two texts, found {identity!r:.80}.")
+    return identity
 
 
 def _sample(task: Task, row: Row) -> Sample:
     """A task's own function meets data of strangers here: whatever it raises names the row."""
-    try:
+    where = f"task {task.name!r}: {row.location}"
+    with plugin_code(where):
         sample = task.sample(row)
-    except EvalharnessError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"task {task.name!r}: {row.location}: {type(error).__name__}: {error}."
-        ) from error
-    if not sample.requests:
-        raise DataError(f"task {task.name!r}: {row.location}: the sample asks the model nothing.")
+    check_sample(sample, where)
     return sample
 
 

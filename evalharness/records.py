@@ -16,11 +16,14 @@ from evalharness.errors import DataError, did_you_mean
 # --- What a model is asked -----------------------------------------------------------------------
 
 
+Role = Literal["system", "user", "assistant"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a chat."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
 
 
@@ -300,6 +303,9 @@ class Source(Protocol):
     def identity(self) -> DataIdentity: ...
 
 
+Family = Literal["translation", "question_answering", "summarization", "bias"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A benchmark: data, how a row becomes a sample, and the metrics, the primary one first.
@@ -311,7 +317,7 @@ class Task:
     """
 
     name: str
-    family: Literal["translation", "question_answering", "summarization", "bias"]
+    family: Family
     version: int
     data: Source
     sample: Callable[[Row], Sample]

@@ -27,6 +27,7 @@ def multiple_choice(
 
     Raises ValueError when an option is empty or `gold` is not the index of an option.
     """
+    _refuse_one_text(choices=choices)
     if not all(choices):
         raise ValueError("an answer option is empty")
     if not 0 <= gold < len(choices):
@@ -64,6 +65,7 @@ def generation(
 
     Raises ValueError when there is no reference, or settings for drawing that draw nothing.
     """
+    _refuse_one_text(references=references, stop=stop)
     if not references:
         raise ValueError("there is no reference answer")
     if draws < 1:
@@ -101,6 +103,7 @@ def likelihood_comparison(
 
     Raises ValueError when a continuation is empty or the numbers differ.
     """
+    _refuse_one_text(prompts=prompts, continuations=continuations)
     if not all(continuations):
         raise ValueError("a text to compare is empty")
     return Sample(
@@ -137,6 +140,16 @@ def rolling(
     )
 
 
+def _refuse_one_text(**lists: Sequence[str]) -> None:
+    """Raises ValueError for a text in the place of a list, which would be one of its letters."""
+    for name, texts in lists.items():
+        if isinstance(texts, str):
+            raise ValueError(
+                f"{name} should be a list of texts, but is the text {texts!r:.80}; "
+                f"for a single one write [{texts!r:.80}]"
+            )
+
+
 def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
     """The same sample with solved examples before each of its prompts, joined by an empty line.
 
@@ -159,7 +172,9 @@ def solved(sample: Sample) -> str:
 
     Raises ValueError when the sample has no prompt of plain text.
     """
-    request = sample.requests[sample.gold[0] if sample.gold else 0]
+    request = sample.requests[0]
+    if isinstance(request, LogLikelihood) and sample.gold:
+        request = sample.requests[sample.gold[0]]
     if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
         raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):

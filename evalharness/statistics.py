@@ -111,7 +111,8 @@ def _wilson(metric: Metric, value: float, n: int) -> tuple[float, float]:
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         return value, value
     z = float(ndtri((1 + LEVEL) / 2))
-    share = (value - lowest) / (highest - lowest)
+    # Rounding may leave a value a little beyond its bounds.
+    share = min(1.0, max(0.0, (value - lowest) / (highest - lowest)))
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low, high = max(0.0, centre - half), min(1.0, centre + half)

@@ -1,5 +1,6 @@
 """Few-shot examples, and the builders of samples."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,3 +107,28 @@ def test_impossible_samples_are_refused() -> None:
         generation(id="1", prompt="Q", references=[], max_tokens=5)
     with pytest.raises(ValueError, match="text to compare is empty"):
         likelihood_comparison(id="1", prompts=["", ""], continuations=["a", ""])
+
+
+@pytest.mark.parametrize(
+    ("build", "field"),
+    [
+        (lambda: multiple_choice(id="1", prompt="Q", choices="ab", gold=0), "choices"),
+        (lambda: generation(id="1", prompt="Q", references="abc", max_tokens=5), "references"),
+        (
+            lambda: generation(id="1", prompt="Q", references=["a"], max_tokens=5, stop="ab"),
+            "stop",
+        ),
+        (
+            lambda: likelihood_comparison(id="1", prompts="ab", continuations=["a", "b"]),
+            "prompts",
+        ),
+        (
+            lambda: likelihood_comparison(id="1", prompts=["", ""], continuations="ab"),
+            "continuations",
+        ),
+    ],
+)
+def test_a_text_in_the_place_of_a_list_is_refused(build: Callable[[], Sample], field: str) -> None:
+    """It became a list of its letters, and the task was scored by them."""
+    with pytest.raises(ValueError, match=f"{field} should be a list of texts, but is the text 'a"):
+        build()
