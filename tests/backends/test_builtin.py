@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from evalharness.backends import open_backend
 from evalharness.backends.encoding import encode_generations, encode_log_likelihoods
@@ -202,6 +203,31 @@ def test_a_draw_is_the_same_alone_and_another_with_another_seed(checkpoint: Path
     assert isinstance(greedy, GenerationResponse)
     assert isinstance(cold, GenerationResponse)
     assert greedy.text == cold.text
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_probabilities_that_are_not_numbers_are_failures(checkpoint: Path, dtype: str) -> None:
+    """Weights that are finite may overflow: NaN was scored as an answer, and kept."""
+    file = checkpoint / "model.safetensors"
+    weights = load_file(file)
+    for name in weights:
+        if "norm" not in name:
+            weights[name] *= 60_000 / weights[name].abs().max()
+    if dtype == "float32":
+        weights["lm_head.weight"] *= 1e30
+        weights["model.norm.weight"] *= 1e30
+    save_file(weights, file)
+    asked: list[Request] = [
+        LogLikelihood("The quick", " brown"),
+        RollingLogLikelihood(LONG),
+        Generation("The quick", 5),
+        Generation("The quick", 5, sampling=Sampling(1.0)),
+    ]
+    advice = {"float16": "try dtype=float32", "float32": "the weights are damaged"}
+    for outcome in ask(f"builtin:{checkpoint}?dtype={dtype}", asked):
+        assert isinstance(outcome, Failure)
+        assert "not numbers" in outcome.error
+        assert advice[dtype] in outcome.error
 
 
 def fingerprint(spec: str) -> str:
