@@ -41,7 +41,7 @@ from evalharness.records import (
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
-from evalharness.transformer.weights import load_transformer, weight_files
+from evalharness.transformer.weights import check_weights, load_transformer
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
 ENGINE_VERSION = 3
@@ -87,7 +87,7 @@ class BuiltinBackend:
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
-        weight_files(folder)
+        check_weights(folder, self._config)
         self.model = Model(
             spec=spec.text,
             name=_name(spec),

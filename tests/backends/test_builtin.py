@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -332,6 +332,40 @@ def test_a_token_beyond_the_embeddings_is_refused_before_any_work(checkpoint: Pa
     vocabulary[max(vocabulary, key=vocabulary.__getitem__)] = 70_000
     path.write_text(json.dumps(values))
     with pytest.raises(DataError, match="the number 70000, but the model has embeddings for 0 to"):
+        open_backend(f"builtin:{checkpoint}")
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def leave_out(file: Path) -> None:
+    weights = load_file(file)
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, file)
+
+
+def shorten(file: Path) -> None:
+    weights = load_file(file)
+    weights["model.norm.weight"] = weights["model.norm.weight"][1:].clone()
+    save_file(weights, file)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (truncate, "is damaged"),
+        (leave_out, "is missing"),
+        (shorten, "should have the shape"),
+        (Path.unlink, "no weights to load"),
+    ],
+)
+def test_damaged_weights_are_refused_before_any_work(
+    checkpoint: Path, spoil: Callable[[Path], object], message: str
+) -> None:
+    """Of several models the last one's was found only when the others had been run."""
+    spoil(checkpoint / "model.safetensors")
+    with pytest.raises(DataError, match=message):
         open_backend(f"builtin:{checkpoint}")
 
 
