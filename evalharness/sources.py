@@ -22,6 +22,7 @@ from evalharness.rows import read_rows
 log = logging.getLogger("evalharness")
 
 COMMIT = re.compile("[0-9a-f]{40}")
+_DIGEST = re.compile(b"[0-9a-f]{64}")
 
 
 def cache_folder() -> Path:
@@ -40,22 +41,52 @@ def cache_folder() -> Path:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file, remembered by path, size and times, so that large files are read once."""
+    """sha256 of a file, remembered by its place and times, so that large files are read once.
+
+    Without a cache that can be written it is read each time. Raises DataError when it cannot be
+    read.
+    """
+    try:
+        state = _state_of(path)
+        memo = cache_folder() / "digests" / hashlib.sha256(os.fsencode(state)).hexdigest()
+        if (known := _remembered(memo)) is not None:
+            return known
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        changed = _state_of(path) != state
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    if not changed:
+        _remember(memo, digest)
+    return digest
+
+
+def _state_of(path: Path) -> str:
+    """What changes whenever a file does: a change time cannot be set back as others can."""
     path = path.resolve()
     status = path.stat()
-    # The change time cannot be set back, so a file overwritten in place never keeps its digest.
-    key = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
-    memo = cache_folder() / "digests" / hashlib.sha256(key.encode()).hexdigest()
-    if memo.exists():
-        return memo.read_text(encoding="ascii")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=memo.parent)
-    with os.fdopen(handle, "w", encoding="ascii") as file_of_digest:
-        file_of_digest.write(digest)
-    _publish(Path(temporary), memo)
-    return digest
+    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return "\0".join(map(str, (path, *numbers)))
+
+
+def _remembered(memo: Path) -> str | None:
+    """The digest in a file, or None where there is none, or something else."""
+    try:
+        found = memo.read_bytes()
+    except OSError:
+        return None
+    return found.decode() if _DIGEST.fullmatch(found) else None
+
+
+def _remember(memo: Path, digest: str) -> None:
+    try:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=memo.parent) as folder:
+            temporary = Path(folder) / "digest"
+            temporary.write_text(digest, encoding="ascii")
+            _publish(temporary, memo)
+    except OSError as error:
+        log.debug("digests are not kept: %s", error)
 
 
 def _publish(temporary: Path, path: Path) -> None:

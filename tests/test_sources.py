@@ -249,6 +249,38 @@ def test_a_digest_is_computed_again_when_the_file_changed(tmp_path: Path, cache:
     assert file_digest(path) == hashlib.sha256(b"two").hexdigest()
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"0" * 63, b"../" * 22])
+def test_a_digest_that_was_damaged_in_the_cache_is_computed_again(
+    tmp_path: Path, cache: Path, content: bytes
+) -> None:
+    """An empty one, as a full disk leaves it, became part of fingerprints."""
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    digest = file_digest(path)
+    (memo,) = (cache / "digests").iterdir()
+    memo.write_bytes(content)
+    assert file_digest(path) == digest
+    assert memo.read_text() == digest
+
+
+def test_a_file_is_read_each_time_where_digests_cannot_be_kept(tmp_path: Path, cache: Path) -> None:
+    """A cache of somebody else's ended the run with a traceback."""
+    cache.mkdir()
+    (cache / "digests").write_text("a file where the folder should be")
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_file_without_a_digest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing cannot be read"):
+        file_digest(tmp_path / "nothing")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"folder cannot be read"):
+        file_digest(tmp_path / "folder")
+
+
 def test_a_local_file_is_identified_by_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text('{"id": "1"}\n')
