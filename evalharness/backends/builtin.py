@@ -41,10 +41,10 @@ from evalharness.records import (
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
-from evalharness.transformer.weights import load_transformer, weight_files
+from evalharness.transformer.weights import check_weights, load_transformer
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 class BuiltinOptions(BaseModel):
@@ -87,7 +87,7 @@ class BuiltinBackend:
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
-        weight_files(folder)
+        check_weights(folder, self._config)
         self.model = Model(
             spec=spec.text,
             name=_name(spec),
@@ -156,14 +156,14 @@ class BuiltinBackend:
             if queries:
                 totals.append(total)
             else:
-                yield index, total.response()
+                yield index, total.response(self.model.dtype)
         asked = [(query, total) for total in totals for query in total.queries]
         model = self._load()
         for result in score(model, [query for query, _ in asked], self._limits(model)):
             total = asked[result.query][1]
             total.scores.append(result)
             if len(total.scores) == len(total.queries):
-                yield total.index, total.response()
+                yield total.index, total.response(self.model.dtype)
 
     def _generate(self, requests: list[tuple[int, Generation]]) -> Iterator[tuple[int, Outcome]]:
         ready: list[tuple[int, EncodedJob]] = []
@@ -185,6 +185,9 @@ class BuiltinBackend:
         )
         for result in continuations:
             index, item = ready[result.job]
+            if result.finish == "invalid":
+                yield index, _not_finite(self.model.dtype)
+                continue
             cost = Cost(
                 seconds=result.seconds,
                 prompt_tokens=len(item.job.tokens),
@@ -229,10 +232,14 @@ class _Total:
     dropped_shots: int = 0
     scores: list[Score] = field(default_factory=list)
 
-    def response(self) -> LogLikelihoodResponse:
+    def response(self, dtype: str) -> LogLikelihoodResponse | Failure:
+        # An exact sum, in which the order of the packs does not show.
+        log_probability = math.fsum(score.log_probability for score in self.scores)
+        # A softmax of finite logits has no 0, whose logarithm would be infinite.
+        if not math.isfinite(log_probability):
+            return _not_finite(dtype)
         return LogLikelihoodResponse(
-            # An exact sum, in which the order of the packs does not show.
-            log_probability=math.fsum(score.log_probability for score in self.scores),
+            log_probability=log_probability,
             tokens=sum(len(query.targets) for query in self.queries),
             greedy=all(score.greedy for score in self.scores),
             truncated=self.truncated,
@@ -243,6 +250,12 @@ class _Total:
                 computed_tokens=sum(score.computed_tokens for score in self.scores),
             ),
         )
+
+
+def _not_finite(dtype: str) -> Failure:
+    """The failure of a request where a number overflowed, in the logits or before them."""
+    advice = "the weights are damaged" if dtype == "float32" else "try dtype=float32"
+    return Failure(f"the model's probabilities are not numbers (NaN) in {dtype}; {advice}")
 
 
 def _name(spec: ModelSpec) -> str:

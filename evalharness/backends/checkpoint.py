@@ -50,15 +50,26 @@ def find_checkpoint(reference: str, revision: str | None = None) -> Path:
         return path
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise DataError(f"there is no file {path}.")
+            raise DataError(f"there is no file {path}.{_nearest(path)}")
         return _from_gguf(path)
     if reference.count("/") == 1 and not path.is_absolute() and not reference.startswith("."):
         return _from_hub(reference, revision)
     raise UsageError(
         f"there is no checkpoint {reference!r}: it is no folder, no .gguf file, no hub id "
         f"(OWNER/NAME) and not in the catalogue ({', '.join(CATALOGUE)})."
-        f"{did_you_mean(reference, CATALOGUE)}"
+        f"{did_you_mean(reference, CATALOGUE) or _nearest(path)}"
     )
+
+
+def _nearest(path: Path) -> str:
+    """The question whether its nearest sibling is meant by the part of a path that is missing."""
+    while not path.parent.is_dir() and path.parent != path:
+        path = path.parent
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names)
 
 
 def _from_gguf(path: Path) -> Path:
@@ -78,7 +89,7 @@ def _from_hub(reference: str, revision: str | None) -> Path:
         raise DataError(
             f"the checkpoint {reference!r} is no folder here and could not be fetched from the hub "
             f"({type(error).__name__}). Give a folder or a .gguf file, or one of the catalogue: "
-            f"{', '.join(CATALOGUE)}."
+            f"{', '.join(CATALOGUE)}.{_nearest(Path(reference))}"
         ) from None
     return folder
 

@@ -113,11 +113,16 @@ def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[
 
 
 def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) -> None:
-    """Raises DataError for a tokenizer with more tokens than the model has embeddings."""
+    """Raises DataError for a tokenizer with a token that the model has no embedding for."""
     if tokenizer.vocabulary_size > vocabulary_size:
         raise DataError(
             f"{folder}: the tokenizer has {tokenizer.vocabulary_size} tokens, but the model has "
             f"embeddings for {vocabulary_size}: they do not belong together."
+        )
+    if tokenizer.largest_token >= vocabulary_size:
+        raise DataError(
+            f"{folder}: the tokenizer has a token of the number {tokenizer.largest_token}, but the "
+            f"model has embeddings for 0 to {vocabulary_size - 1}: they do not belong together."
         )
 
 

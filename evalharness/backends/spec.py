@@ -29,7 +29,8 @@ def parse_spec(text: str) -> ModelSpec:
         )
     reference, _, query = rest.partition("?")
     try:
-        pairs = parse_qsl(query, strict_parsing=True) if query else []
+        # A + is itself, as in paths; only forms of web pages mean a space by it.
+        pairs = parse_qsl(query.replace("+", "%2B"), strict_parsing=True) if query else []
     except ValueError:
         raise UsageError(f"model {text!r}: options have the form key=value&key=value.") from None
     names = [name for name, _ in pairs]

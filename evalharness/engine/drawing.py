@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from evalharness.engine.jobs import Job
+from evalharness.engine.jobs import NO_TOKEN, Job
 from evalharness.records import Sampling
 
 
@@ -32,9 +32,18 @@ def draws_of(job: Job) -> Draws | None:
 
 
 def next_tokens(logits: Tensor, draws: Sequence[Draws | None]) -> list[int]:
-    """Logits (B, V) -> a token for each row; of equally likely ones the first."""
-    tokens: list[int] = logits.argmax(-1).tolist()
-    drawn = [(row, draw) for row, draw in enumerate(draws) if draw is not None]
+    """Logits (B, V) -> a token for each row; of equally likely ones the first.
+
+    NO_TOKEN where the logits are no distribution: argmax would find NaN the largest of all.
+    """
+    likeliest = logits.argmax(-1, keepdim=True)
+    valid = logits.gather(-1, likeliest).isfinite()
+    tokens: list[int] = likeliest.where(valid, NO_TOKEN)[:, 0].tolist()
+    drawn = [
+        (row, draw)
+        for row, draw in enumerate(draws)
+        if draw is not None and tokens[row] != NO_TOKEN
+    ]
     if drawn:
         rows = torch.tensor([row for row, _ in drawn], device=logits.device)
         found = sample(

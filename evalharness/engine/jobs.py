@@ -5,6 +5,10 @@ from typing import Literal
 
 from evalharness.records import Sampling
 
+Finish = Literal["stop", "end", "length", "invalid"]
+# Stands for a token where none can be chosen.
+NO_TOKEN = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -23,12 +27,13 @@ class Job:
 class Continuation:
     """The text that continues a job's prompt, cut before the first stop string.
 
+    A text whose next token cannot be chosen, since the logits are not finite, ends as "invalid".
     `computed_tokens` and `seconds` are this job's share of what was computed for it and others.
     """
 
     job: int
     text: str
-    finish: Literal["stop", "end", "length"]
+    finish: Finish
     generated_tokens: int
     computed_tokens: int
     seconds: float

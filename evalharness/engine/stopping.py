@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from evalharness.engine.jobs import Job
+from evalharness.engine.jobs import NO_TOKEN, Finish, Job
 
 Decode = Callable[[Sequence[int]], str]
-Ending = tuple[str, Literal["stop", "end", "length"]]
+Ending = tuple[str, Finish]
 """The final text, and why it ended."""
 
 # Tokens that are decoded besides those that could spell the stop string: the first token of a
@@ -30,6 +30,8 @@ class Stopping:
 
         Only the end of the text is decoded while it goes on; the whole of it once.
         """
+        if generated[-1] == NO_TOKEN:
+            return "", "invalid"
         if generated[-1] in self._end_tokens:
             return self._final(generated[:-1], "end")
         if self._job.stop:

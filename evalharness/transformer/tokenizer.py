@@ -41,6 +41,11 @@ class Tokenizer:
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     @property
+    def largest_token(self) -> int:
+        """Ids may have gaps: as many tokens as embeddings does not mean that each has one."""
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+
+    @property
     def has_chat_template(self) -> bool:
         return self._template is not None
 

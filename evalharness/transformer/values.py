@@ -29,6 +29,8 @@ class Values:
             ) from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{path} is not valid JSON: {error}.") from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error}.") from None
         if not isinstance(values, dict):
             raise DataError(f"{path} should hold one JSON object.")
         return cls(str(path), values)

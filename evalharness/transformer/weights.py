@@ -3,7 +3,8 @@
 import json
 import pickle
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -43,9 +44,19 @@ def weight_files(folder: Path) -> list[Path]:
 def _indexed(folder: Path, index: str) -> list[Path]:
     try:
         named = json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"]
-        names = sorted(set(named.values()))
+        names = sorted({str(name) for name in named.values()})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
         raise DataError(f"{folder / index} is damaged: it should map weights to files.") from None
+    except OSError as error:
+        raise DataError(f"{folder / index} cannot be read: {error}.") from None
+    for name in names:
+        # Not resolved: files of the hub's cache are links that lead out of the folder.
+        parts = PurePosixPath(name)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise DataError(
+                f"{folder / index} names {name!r}, which is outside the folder: weights from "
+                "there are not read. Copy the file into the folder."
+            )
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         raise DataError(f"{folder}: {index} names {missing[0]!r}, which is not there.")
@@ -60,22 +71,59 @@ def load_transformer(
     The weights of norms are float32 whatever `dtype` is. Raises DataError for a damaged file, for
     weights that are missing, unknown or misshapen, and for values that are not finite.
     """
-    names = NAMES[config.architecture]
     state: dict[str, Tensor] = {}
-    for path in weight_files(folder):
-        for name, weight in _tensors(path):
-            if not names.ignored.search(name):
-                for ours, part in _parts(path, name, weight, names, config):
-                    kept = torch.float32 if "norm" in ours else dtype
-                    state[ours] = part.to(device, kept)
-                    _check_finite(path, name, state[ours], part)
+    for weight in _weights(folder, config):
+        for ours, part in weight.parts(config):
+            kept = torch.float32 if "norm" in ours else dtype
+            state[ours] = part.to(device, kept)
+            _check_finite(weight, state[ours], part)
+    model = _fitted(folder, config, state)
+    model.load_state_dict(state, assign=True)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def check_weights(folder: Path, config: TransformerConfig) -> list[Path]:
+    """The weight files of a folder, of which only names, shapes and lengths are read.
+
+    Raises the errors of load_transformer, but for values that are not finite.
+    """
+    state: dict[str, Tensor] = {}
+    for weight in _weights(folder, config):
+        state.update(replace(weight, tensor=weight.tensor.to("meta")).parts(config))
+    _fitted(folder, config, state)
+    return weight_files(folder)
+
+
+def _fitted(folder: Path, config: TransformerConfig, state: dict[str, Tensor]) -> Transformer:
+    """A model without weights that takes those of `state`, to which a tied one is added."""
     if config.tied_embeddings:
         state["output.weight"] = state.get("embedding.weight", torch.empty(0))
     with torch.device("meta"):
         model = Transformer(config)
-    _check_shapes(model, state, folder, names)
-    model.load_state_dict(state, assign=True)
-    return model.to(device).eval().requires_grad_(False)
+    _check_shapes(model, state, folder, NAMES[config.architecture])
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """A tensor as a file has it."""
+
+    path: Path
+    name: str
+    tensor: Tensor
+
+    def parts(self, config: TransformerConfig) -> Iterator[tuple[str, Tensor]]:
+        """Our names and tensors of it."""
+        return _parts(self.path, self.name, self.tensor, NAMES[config.architecture], config)
+
+
+def _weights(folder: Path, config: TransformerConfig) -> Iterator[_Weight]:
+    """All of a folder, but for constants that the model computes itself."""
+    ignored = NAMES[config.architecture].ignored
+    for path in weight_files(folder):
+        for name, tensor in _tensors(path):
+            if not ignored.search(name):
+                yield _Weight(path, name, tensor)
 
 
 def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
@@ -89,6 +137,8 @@ def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
                 yield name, file.get_tensor(name)
     except SafetensorError as error:
         raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
 
 
 def _unpickled(path: Path) -> Mapping[str, Tensor]:
@@ -136,7 +186,7 @@ def _parts(
     yield from zip(target.names, parts, strict=True)
 
 
-def _check_finite(path: Path, name: str, weight: Tensor, source: Tensor) -> None:
+def _check_finite(origin: _Weight, weight: Tensor, source: Tensor) -> None:
     """Raises DataError for NaN and infinities: a model that has them scores anything or nothing.
 
     The sum is finite only if all are, and is much cheaper than asking each.
@@ -145,10 +195,12 @@ def _check_finite(path: Path, name: str, weight: Tensor, source: Tensor) -> None
         return
     if source.isfinite().all():
         raise DataError(
-            f"{path}: the weight {name!r} has values that {weight.dtype} cannot hold; "
-            "choose another dtype."
+            f"{origin.path}: the weight {origin.name!r} has values that {weight.dtype} cannot "
+            "hold; choose another dtype."
         )
-    raise DataError(f"{path}: the weight {name!r} has values that are NaN or infinite.")
+    raise DataError(
+        f"{origin.path}: the weight {origin.name!r} has values that are NaN or infinite."
+    )
 
 
 def _check_shapes(

@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from evalharness.backends import open_backend
 from evalharness.backends.encoding import encode_generations, encode_log_likelihoods
+from evalharness.backends.spec import parse_spec
 from evalharness.errors import DataError, UsageError
 from evalharness.records import (
     Failure,
@@ -204,6 +206,31 @@ def test_a_draw_is_the_same_alone_and_another_with_another_seed(checkpoint: Path
     assert greedy.text == cold.text
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_probabilities_that_are_not_numbers_are_failures(checkpoint: Path, dtype: str) -> None:
+    """Weights that are finite may overflow: NaN was scored as an answer, and kept."""
+    file = checkpoint / "model.safetensors"
+    weights = load_file(file)
+    for name in weights:
+        if "norm" not in name:
+            weights[name] *= 60_000 / weights[name].abs().max()
+    if dtype == "float32":
+        weights["lm_head.weight"] *= 1e30
+        weights["model.norm.weight"] *= 1e30
+    save_file(weights, file)
+    asked: list[Request] = [
+        LogLikelihood("The quick", " brown"),
+        RollingLogLikelihood(LONG),
+        Generation("The quick", 5),
+        Generation("The quick", 5, sampling=Sampling(1.0)),
+    ]
+    advice = {"float16": "try dtype=float32", "float32": "the weights are damaged"}
+    for outcome in ask(f"builtin:{checkpoint}?dtype={dtype}", asked):
+        assert isinstance(outcome, Failure)
+        assert "not numbers" in outcome.error
+        assert advice[dtype] in outcome.error
+
+
 def fingerprint(spec: str) -> str:
     return open_backend(spec).model.fingerprint
 
@@ -260,6 +287,40 @@ def test_a_chat_template_given_in_place_of_the_models_own_changes_the_fingerprin
     assert len({first, fingerprint(spec), fingerprint(f"builtin:{checkpoint}")}) == 3
 
 
+def test_options_keep_their_plus_signs(checkpoint: Path, tmp_path: Path) -> None:
+    """`a+b.jinja` was looked for as "a b.jinja", as a form of a web page would mean it."""
+    for name in ("a+b.jinja", "a b.jinja"):
+        (tmp_path / name).write_text(name)
+    plus = parse_spec(f"builtin:{checkpoint}?chat_template={tmp_path}/a+b.jinja")
+    assert plus.options == {"chat_template": f"{tmp_path}/a+b.jinja"}
+    encoded = parse_spec(f"builtin:{checkpoint}?chat_template={tmp_path}/a%20b.jinja")
+    assert encoded.options == {"chat_template": f"{tmp_path}/a b.jinja"}
+    assert fingerprint(plus.text) != fingerprint(encoded.text)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "runs/chekpoint-10",
+        "./runs/chekpoint-10",
+        "runs/chekpoint-10/model",
+        "runs/model.ggf/chekpoint-10",
+        "runs/chekpoint-10.gguf",
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_a_mistyped_path_is_answered_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
+    (tmp_path / "runs" / "checkpoint-10").mkdir(parents=True)
+    (tmp_path / "runs" / "checkpoint-10.gguf").touch()
+    (tmp_path / "runs" / "model.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    nearest = "model" if "ggf" in reference else "checkpoint-10"
+    with pytest.raises((DataError, UsageError), match=f"Did you mean '{nearest}"):
+        open_backend(f"builtin:{reference}")
+
+
 def test_how_the_work_is_packed_does_not_change_the_fingerprint(checkpoint: Path) -> None:
     plain = fingerprint(f"builtin:{checkpoint}")
     assert fingerprint(f"builtin:{checkpoint}?pack_size=7&slots=2") == plain
@@ -275,6 +336,51 @@ def test_a_tokenizer_of_another_model_is_refused_before_any_work(checkpoint: Pat
     values = json.loads(path.read_text())
     path.write_text(json.dumps({**values, "vocab_size": 5}))
     with pytest.raises(DataError, match="do not belong together"):
+        open_backend(f"builtin:{checkpoint}")
+
+
+def test_a_token_beyond_the_embeddings_is_refused_before_any_work(checkpoint: Path) -> None:
+    """Only tokens were counted: one of a large number ended the run with an IndexError."""
+    path = checkpoint / "tokenizer.json"
+    values = json.loads(path.read_text())
+    vocabulary = values["model"]["vocab"]
+    vocabulary[max(vocabulary, key=vocabulary.__getitem__)] = 70_000
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataError, match="the number 70000, but the model has embeddings for 0 to"):
+        open_backend(f"builtin:{checkpoint}")
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def leave_out(file: Path) -> None:
+    weights = load_file(file)
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, file)
+
+
+def shorten(file: Path) -> None:
+    weights = load_file(file)
+    weights["model.norm.weight"] = weights["model.norm.weight"][1:].clone()
+    save_file(weights, file)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (truncate, "is damaged"),
+        (leave_out, "is missing"),
+        (shorten, "should have the shape"),
+        (Path.unlink, "no weights to load"),
+    ],
+)
+def test_damaged_weights_are_refused_before_any_work(
+    checkpoint: Path, spoil: Callable[[Path], object], message: str
+) -> None:
+    """Of several models the last one's was found only when the others had been run."""
+    spoil(checkpoint / "model.safetensors")
+    with pytest.raises(DataError, match=message):
         open_backend(f"builtin:{checkpoint}")
 
 

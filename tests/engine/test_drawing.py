@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from evalharness.engine.drawing import draws_of, next_tokens, sample
-from evalharness.engine.jobs import Job
+from evalharness.engine.jobs import NO_TOKEN, Job
 from evalharness.records import Sampling
 
 
@@ -56,6 +56,15 @@ def test_greedy_rows_stay_greedy_beside_drawn_ones() -> None:
     logits = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     drawn = draws_of(Job((1,), 1, sampling=Sampling(100.0)))
     assert next_tokens(logits, [None, drawn])[0] == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_token_is_chosen_where_a_logit_is_not_a_number(value: float) -> None:
+    """NaN is the largest to argmax, so that its token was taken for the likeliest one."""
+    logits = torch.tensor([[0.0, value, 1.0], [0.0, -float("inf"), 1.0], [-float("inf")] * 3])
+    drawn = draws_of(Job((1,), 1, sampling=Sampling(1.0)))
+    assert next_tokens(logits, [None, None, None]) == [NO_TOKEN, 2, NO_TOKEN]
+    assert next_tokens(logits, [drawn, None, drawn]) == [NO_TOKEN, 2, NO_TOKEN]
 
 
 def test_seeds_and_prompts_give_other_draws() -> None:

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from evalharness.errors import DataError
-from evalharness.transformer.weights import weight_files
+from evalharness.transformer.config import read_config
+from evalharness.transformer.weights import check_weights, weight_files
 from tests.models import make_llama, make_model
 from tests.transformer.comparison import difference, load, tokens_of
 
@@ -58,6 +59,21 @@ def change(folder: Path, alter: Callable[[dict[str, Tensor]], None]) -> None:
     weights = load_file(file)
     alter(weights)
     save_file(weights, file)
+
+
+@pytest.mark.parametrize("architecture", ["LlamaForCausalLM", "Phi3ForCausalLM", "GPT2LMHeadModel"])
+def test_weights_are_checked_without_being_read(tmp_path: Path, architecture: str) -> None:
+    """Values alone are found out when they are loaded; they are not looked at before."""
+    make_model(tmp_path, architecture)
+
+    def spoil(weights: dict[str, Tensor]) -> None:
+        for weight in weights.values():
+            weight.fill_(float("nan"))
+
+    change(tmp_path, spoil)
+    assert check_weights(tmp_path, read_config(tmp_path)) == [tmp_path / "model.safetensors"]
+    with pytest.raises(DataError, match="NaN"):
+        load(tmp_path)
 
 
 def test_a_missing_weight_is_named_as_the_file_would(tmp_path: Path) -> None:
@@ -287,6 +303,41 @@ def test_a_damaged_index_is_named(tmp_path: Path) -> None:
     make_llama(tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": 3}')
     with pytest.raises(DataError, match=r"model\.safetensors\.index\.json is damaged"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["upwards", "absolute"])
+def test_weights_outside_the_folder_are_refused(tmp_path: Path, outside: bool) -> None:
+    """The fingerprint is of the files of the folder: those of another one could change unseen."""
+    theirs = make_llama(tmp_path / "ok")
+    folder = tmp_path / "checkpoint"
+    make_llama(folder)
+    (folder / "model.safetensors").unlink()
+    file = f"{tmp_path}/ok/model.safetensors" if outside else "../ok/model.safetensors"
+    index = {"weight_map": dict.fromkeys(theirs.state_dict(), file)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(DataError, match=r"ok/model\.safetensors', which is outside the folder"):
+        load(folder)
+
+
+def test_weights_that_are_links_are_read(tmp_path: Path) -> None:
+    """The cache of the hub keeps files apart from the folders that name them."""
+    theirs = make_llama(tmp_path / "checkpoint")
+    file = tmp_path / "checkpoint" / "model.safetensors"
+    file.rename(tmp_path / "blob")
+    file.symlink_to("../blob")
+    assert difference(load(tmp_path / "checkpoint"), theirs, tokens_of()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "model.safetensors.index.json"]
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    """What the operating system says was called a defect of evalharness."""
+    make_llama(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=rf"{name} cannot be read"):
         load(tmp_path)
 
 
