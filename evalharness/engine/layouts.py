@@ -64,7 +64,7 @@ class Layout:
     """What a pack lays out.
 
     stop    for a stem the depth at which it ends, in the last node or at its end
-    path    single nodes, whose descendants are not all laid out
+    path    single nodes: those on the way to other spans, and leaves
     silent  those of them whose queries do not end here, but in an earlier pack or further down
     spans   all that is laid out, the path included, in no order
     tokens  how many there are

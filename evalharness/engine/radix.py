@@ -70,7 +70,9 @@ def build_trie(lists: Sequence[Tokens], ties: Sequence[Tokens], most_ends: int) 
     `most_ends`, that node has twins: their last token is there more than once.
     """
     texts = _as_bytes(lists)
-    order = sorted(range(len(lists)), key=ties.__getitem__)
+    order = list(range(len(lists)))
+    if len(lists) > most_ends:  # else equal lists cannot be parted, and their order is no matter
+        order.sort(key=ties.__getitem__)
     order.sort(key=texts.__getitem__)
     rows = [texts[number] for number in order]
     walk = _Walk()
