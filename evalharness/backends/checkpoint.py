@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,9 @@ CATALOGUE: Mapping[str, CatalogueModel] = {
         "Apache-2.0",
     ),
 }
-CHECKPOINT_FILES = ["*.safetensors", "*.json", "*.jinja"]
+# Settings, tokenizer and templates; the weights are what weight_files() finds.
+_DESCRIPTION = ("*.json", "*.jinja")
+_OF_THE_HUB = ["*.safetensors", *_DESCRIPTION]
 
 
 def find_checkpoint(reference: str, revision: str | None = None) -> Path:
@@ -79,7 +81,7 @@ def _from_hub(reference: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = snapshot_download(reference, revision=revision, allow_patterns=CHECKPOINT_FILES)
+        folder = snapshot_download(reference, revision=revision, allow_patterns=_OF_THE_HUB)
     except HFValidationError as error:
         raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
     except Exception as error:  # the network fails in many ways, none of which is ours to mend
@@ -91,8 +93,17 @@ def _from_hub(reference: str, revision: str | None) -> Path:
     return Path(folder)
 
 
-def fingerprint(folder: Path, settings: Mapping[str, str]) -> str:
-    """sha256 over the bytes of every checkpoint file and over `settings` that change answers."""
-    files = sorted({path for pattern in CHECKPOINT_FILES for path in folder.glob(pattern)})
-    content = {"files": {path.name: file_digest(path) for path in files}, **settings}
+def description_files(folder: Path) -> list[Path]:
+    """All files of a checkpoint but its weights."""
+    return sorted({path for pattern in _DESCRIPTION for path in folder.glob(pattern)})
+
+
+def digests(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """sha256 of each file by its path in the folder. Raises DataError for one that is not there."""
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def fingerprint(files: Mapping[str, str], settings: Mapping[str, str]) -> str:
+    """sha256 over the digests of all checkpoint files and over `settings` that change answers."""
+    content = {"files": dict(files), **settings}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
