@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, Field
 
-from evalharness.backends.checkpoint import find_checkpoint, fingerprint
+from evalharness.backends.checkpoint import description_files, digests, find_checkpoint, fingerprint
 from evalharness.backends.encoding import (
     EncodedJob,
     check_vocabulary,
@@ -25,7 +25,7 @@ from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import Score, score
 from evalharness.engine.trie import Limits, Query
-from evalharness.errors import UsageError
+from evalharness.errors import DataError, UsageError
 from evalharness.records import (
     Cost,
     Failure,
@@ -38,10 +38,11 @@ from evalharness.records import (
     Outcome,
     RollingLogLikelihood,
 )
+from evalharness.sources import file_digest
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
-from evalharness.transformer.weights import check_weights, load_transformer
+from evalharness.transformer.weights import check_weights, load_transformer, weight_files
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
 ENGINE_VERSION = 3
@@ -79,6 +80,10 @@ class BuiltinBackend:
     def __init__(self, spec: ModelSpec, options: BuiltinOptions, folder: Path) -> None:
         self._folder = folder
         self._options = options
+        if options.chat_template is not None:
+            _check_template(options.chat_template)
+        # Digests come first: what is overwritten after them is found out when the model is loaded.
+        described = digests(folder, description_files(folder)) | _template_digest(options)
         self._config = read_config(folder, options.max_length)
         self._tokenizer = Tokenizer(folder, options.chat_template)
         self._device = _device(options.device)
@@ -87,11 +92,18 @@ class BuiltinBackend:
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
-        check_weights(folder, self._config)
+        self._files = described | digests(folder, check_weights(folder, self._config))
         self.model = Model(
             spec=spec.text,
             name=_name(spec),
-            fingerprint=_fingerprint(folder, options, self._dtype, self._config.max_length),
+            fingerprint=fingerprint(
+                self._files,
+                {
+                    "backend": f"builtin {ENGINE_VERSION}",
+                    "dtype": _dtype_name(self._dtype),
+                    "max_length": str(self._config.max_length),
+                },
+            ),
             architecture=self._config.architecture,
             parameters=self._config.parameters,
             dtype=_dtype_name(self._dtype),
@@ -215,11 +227,23 @@ class BuiltinBackend:
     def _load(self) -> Transformer:
         if self._transformer is None:
             started = time.perf_counter()
-            self._transformer = load_transformer(
-                self._folder, self._config, self._dtype, self._device
-            )
+            transformer = load_transformer(self._folder, self._config, self._dtype, self._device)
+            self._check_unchanged()
+            self._transformer = transformer
             self.load_seconds = time.perf_counter() - started
         return self._transformer
+
+    def _check_unchanged(self) -> None:
+        """Raises DataError when the files are not those that the fingerprint is of."""
+        files = [*description_files(self._folder), *weight_files(self._folder)]
+        now = digests(self._folder, files) | _template_digest(self._options)
+        changed = sorted(name for name, _ in now.items() ^ self._files.items())
+        if changed:
+            raise DataError(
+                f"{self._folder}: {changed[0]} changed while the checkpoint was loaded, so that "
+                "its answers would be taken for those of another one. Run again when nothing "
+                "writes to it."
+            )
 
 
 @dataclass(slots=True)
@@ -299,14 +323,18 @@ def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _fingerprint(folder: Path, options: BuiltinOptions, dtype: torch.dtype, max_length: int) -> str:
-    template = options.chat_template
-    return fingerprint(
-        folder,
-        {
-            "backend": f"builtin {ENGINE_VERSION}",
-            "dtype": _dtype_name(dtype),
-            "max_length": str(max_length),
-            "chat_template": "" if template is None else template.read_text(encoding="utf-8"),
-        },
-    )
+def _check_template(path: Path) -> None:
+    try:
+        path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"chat_template: there is no file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"chat_template: {path} cannot be read: {error}. It should be a text file in UTF-8."
+        ) from None
+
+
+def _template_digest(options: BuiltinOptions) -> dict[str, str]:
+    """The chat template given in place of the checkpoint's own, wherever it lies."""
+    path = options.chat_template
+    return {} if path is None else {"?chat_template": file_digest(path)}

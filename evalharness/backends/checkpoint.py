@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +31,8 @@ CATALOGUE: Mapping[str, CatalogueModel] = {
         "Apache-2.0",
     ),
 }
-# All that a checkpoint's answers depend on; pickled weights are of before safetensors.
-DESCRIPTIONS = ["*.json", "*.jinja", "additional_chat_templates/*.jinja"]
-CHECKPOINT_FILES = ["*.safetensors", "pytorch_model*.bin", *DESCRIPTIONS]
+# Settings, tokenizer and templates; the weights are what weight_files() finds.
+_DESCRIPTION = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")
 
 
 def find_checkpoint(reference: str, revision: str | None = None) -> Path:
@@ -80,9 +79,9 @@ def _from_hub(reference: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = _fetched(reference, revision, ["*.safetensors", *DESCRIPTIONS])
-        if not any(folder.glob("*.safetensors")):
-            folder = _fetched(reference, revision, CHECKPOINT_FILES)
+        folder = _fetched(reference, revision, ["*.safetensors", *_DESCRIPTION])
+        if not any(folder.glob("*.safetensors")):  # pickled weights are of before safetensors
+            folder = _fetched(reference, revision, ["pytorch_model*.bin", *_DESCRIPTION])
     except HFValidationError as error:
         raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
     except Exception as error:  # the network fails in many ways, none of which is ours to mend
@@ -106,11 +105,17 @@ def _fetched(reference: str, revision: str | None, patterns: list[str]) -> Path:
     )
 
 
-def fingerprint(folder: Path, settings: Mapping[str, str]) -> str:
-    """sha256 over the bytes of every checkpoint file and over `settings` that change answers."""
-    files = sorted({path for pattern in CHECKPOINT_FILES for path in folder.glob(pattern)})
-    content = {
-        "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
-        **settings,
-    }
+def description_files(folder: Path) -> list[Path]:
+    """All files of a checkpoint but its weights."""
+    return sorted({path for pattern in _DESCRIPTION for path in folder.glob(pattern)})
+
+
+def digests(folder: Path, files: Iterable[Path]) -> dict[str, str]:
+    """sha256 of each file by its path in the folder. Raises DataError for one that is not there."""
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+def fingerprint(files: Mapping[str, str], settings: Mapping[str, str]) -> str:
+    """sha256 over the digests of all checkpoint files and over `settings` that change answers."""
+    content = {"files": dict(files), **settings}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -247,6 +247,65 @@ def test_a_checkpoint_that_is_overwritten_in_place_gets_another_fingerprint(
     assert fingerprint(f"builtin:{checkpoint}") != before
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer_config.json", "new.jinja"])
+def test_a_checkpoint_that_is_overwritten_before_it_is_loaded_is_refused(
+    checkpoint: Path, name: str
+) -> None:
+    """Its answers were kept under the fingerprint of the older weights.
+
+    All models of a run are opened first, and the last is loaded hours later.
+    """
+    backend = open_backend(f"builtin:{checkpoint}")
+    if name == "model.safetensors":
+        make_llama(checkpoint, seed=1)
+    else:
+        with (checkpoint / name).open("a") as file:
+            file.write(" ")
+    sample = Sample(id="sample", requests=(LogLikelihood("The quick", " brown"),))
+    for _ in range(2):
+        with pytest.raises(DataError, match=rf"{name} changed while .* Run again"):
+            list(backend.answer([Instance("task", sample, 0)]))
+
+
+def test_a_chat_template_that_is_overwritten_before_loading_is_refused(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    template = tmp_path / "other.jinja"
+    template.write_text("{{ messages[0].content }}")
+    backend = open_backend(f"builtin:{checkpoint}?chat_template={template}")
+    template.write_text("{{ messages[-1].content }}")
+    sample = Sample(id="sample", requests=(Generation((Message("user", "Hello"),), 3),))
+    with pytest.raises(DataError, match="chat_template changed"):
+        list(backend.answer([Instance("task", sample, 0)]))
+
+
+def test_pickled_weights_enter_the_fingerprint(checkpoint: Path) -> None:
+    """Two checkpoints that differ in nothing but pytorch_model.bin were taken for one."""
+    (checkpoint / "model.safetensors").unlink()
+    found = set()
+    for seed in range(2):
+        model = make_llama(checkpoint.with_name(f"seed-{seed}"), seed=seed)
+        torch.save(model.state_dict(), checkpoint / "pytorch_model.bin")
+        found.add(fingerprint(f"builtin:{checkpoint}"))
+    assert len(found) == 2
+
+
+def test_a_chat_template_that_cannot_be_read_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes("ü".encode("latin-1"))
+    (tmp_path / "folder").mkdir()
+    for name, message in (("latin", "UTF-8"), ("folder", "UTF-8"), ("no", "there is no file")):
+        with pytest.raises(DataError, match=rf"chat_template: .*{message}"):
+            open_backend(f"builtin:{checkpoint}?chat_template={tmp_path / name}")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_file_of_a_checkpoint_that_cannot_be_read_is_named(checkpoint: Path, name: str) -> None:
+    (checkpoint / name).unlink()
+    (checkpoint / name).mkdir()
+    with pytest.raises(DataError, match=rf"{name} cannot be read"):
+        open_backend(f"builtin:{checkpoint}")
+
+
 @pytest.mark.parametrize("option", ["dtype=bfloat16", "max_length=100"])
 def test_options_that_change_answers_change_the_fingerprint(checkpoint: Path, option: str) -> None:
     plain = fingerprint(f"builtin:{checkpoint}")
