@@ -1,15 +1,15 @@
 """evaluate(): from tasks and a model to a run folder. Reads top-down."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.environment import describe_environment
+from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, run_id
-from evalharness.records import Backend, Cost, Failure, Instance, Outcome, Response
+from evalharness.records import Backend, Cost, Failure, Instance, Outcome
 from evalharness.results import (
     ModelResult,
     Results,
@@ -21,9 +21,6 @@ from evalharness.results import (
     write_samples,
 )
 from evalharness.store import Store, request_key
-
-# Responses are written this often, so that a killed run loses no more than that.
-SECONDS_BETWEEN_WRITES = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ def answer_all(
     tell()
     missing = [key for key in places if key not in known]
     asked = [instances[places[key][0]] for key in missing]
-    with _Journal(store, keep=backend.model.reusable) as journal:
+    with Journal(store, keep=backend.model.reusable) as journal:
         for index, outcome in backend.answer(asked):
             journal.add(missing[index], outcome)
             outcomes.update(_spread(outcome, places[missing[index]]))
@@ -167,34 +164,6 @@ def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outc
         return
     free = outcome if isinstance(outcome, Failure) else replace(outcome, cost=Cost())
     yield from ((place, free) for place in places[1:])
-
-
-class _Journal:
-    """Writes responses to the store as they come, and the rest whatever ends the run."""
-
-    def __init__(self, store: Store, *, keep: bool) -> None:
-        self._store = store
-        self._keep = keep
-        self._waiting: list[tuple[str, Response]] = []
-        self._written = time.monotonic()
-
-    def __enter__(self) -> "_Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
-
-    def add(self, key: str, outcome: Outcome) -> None:
-        """Failures are not kept: they are tried again by the next run."""
-        if self._keep and not isinstance(outcome, Failure):
-            self._waiting.append((key, outcome))
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
-            self._write()
-
-    def _write(self) -> None:
-        self._store.add(self._waiting)
-        self._waiting = []
-        self._written = time.monotonic()
 
 
 def _measure_all(

@@ -40,7 +40,8 @@ class Store:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=60.0)
+            # The journal writes from a thread of its own, never at the same time as others.
+            self._connection = sqlite3.connect(path, timeout=60.0, check_same_thread=False)
             # A write-ahead log keeps every committed response when the process is killed.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
