@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from evalharness.errors import DataError, UsageError
 from evalharness.results import first_problem
@@ -28,12 +28,12 @@ class Suite(BaseModel):
 
     models: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
-    limit: int | None = Field(default=None, ge=1, le=sys.maxsize)
-    num_fewshot: int = Field(default=0, ge=0)
-    seed: int = Field(default=0, ge=0)
+    limit: StrictInt | None = Field(default=None, ge=1, le=sys.maxsize)
+    num_fewshot: StrictInt = Field(default=0, ge=0)
+    seed: StrictInt = Field(default=0, ge=0)
     output: Path = Path("runs")
     tasks_dir: tuple[Path, ...] = ()
-    allow_failed: float = Field(default=0.0, ge=0.0, le=1.0)
+    allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
 
 
 def read_suite(path: Path | None, overrides: dict[str, Any]) -> Suite:
@@ -43,23 +43,50 @@ def read_suite(path: Path | None, overrides: dict[str, Any]) -> Suite:
     does not fit, naming file, key, what was expected and what was found.
     """
     values = {} if path is None else _read_yaml(path)
-    try:
-        suite = Suite.model_validate({**values, **overrides})
-    except ValidationError as error:
-        where = f"{path}: " if path else ""
-        raise UsageError(f"{where}{first_problem(error, Suite)}") from None
+    # Apart, so that each mistake is blamed on the one who made it.
+    _validate(values, f"{path}: ")
+    _validate(overrides, "option --")
+    suite = Suite.model_validate({**values, **overrides})
     for name, option in (("models", "-m MODEL"), ("tasks", "-t TASK")):
         if not getattr(suite, name):
             raise UsageError(f"no {name} are given; add {option}, or {name}: to the suite file.")
     return suite
 
 
+def _validate(values: dict[str, Any], where: str) -> None:
+    try:
+        Suite.model_validate(values)
+    except ValidationError as error:
+        problem = first_problem(error, Suite)
+        if where.endswith("--"):
+            key, colon, rest = problem.partition(":")
+            problem = key.replace("_", "-") + colon + rest
+        raise UsageError(f"{where}{problem}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that is given twice is an error, not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else key)
+        return super().construct_mapping(node, deep)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the suite file {path} cannot be read: {error}.") from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise DataError(f"the suite file {path} is not valid YAML: nested too deeply.") from None
+    # A date that is none, or a number of thousands of digits, is a plain ValueError.
+    except (yaml.YAMLError, ValueError) as error:
         raise DataError(f"the suite file {path} is not valid YAML: {error}.") from None
     if not isinstance(values, dict):
         raise DataError(f"the suite file {path} should hold keys such as models: and tasks:.")

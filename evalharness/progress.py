@@ -15,6 +15,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from evalharness.report.text import spelled_out
 from evalharness.runner import Progress
 
 SECONDS_BETWEEN_LINES = 30.0
@@ -48,7 +49,7 @@ def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         def report(progress: Progress) -> None:
             nonlocal task
             if task is None:
-                task = bar.add_task(progress.model, total=progress.total)
+                task = bar.add_task(spelled_out(progress.model), total=progress.total)
             bar.update(task, completed=progress.answered)
 
         yield report
@@ -64,8 +65,8 @@ def _lines() -> Callable[[Progress], None]:
         if first or progress.answered == progress.total or now - last >= SECONDS_BETWEEN_LINES:
             last = now
             print(
-                f"{progress.model}: {progress.answered} of {progress.total} requests answered "
-                f"({progress.from_store} from the store), {now - started:.0f} s",
+                f"{spelled_out(progress.model)}: {progress.answered} of {progress.total} requests "
+                f"answered ({progress.from_store} from the store), {now - started:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

@@ -78,7 +78,7 @@ class TaskResult(_Record):
     n: int
     num_fewshot: int
     prompt_hash: str
-    metrics: dict[str, MetricResult]
+    metrics: Annotated[dict[str, MetricResult], Field(min_length=1)]
     slices: dict[str, dict[str, SliceResult]]
     validity: Validity
     cost: TaskCost
@@ -155,6 +155,13 @@ class RunRecord(_Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
+    def limited_tasks(self) -> tuple[str, ...]:
+        """The tasks that may have more samples than were asked: fewer than the limit are all."""
+        limit = self.configuration.limit
+        if limit is None:
+            return ()
+        return tuple(name for name, task in self.tasks.items() if task.n >= limit)
+
 
 @dataclass(frozen=True, slots=True)
 class SampleRow:
@@ -192,7 +199,10 @@ def write_results(folder: Path, results: Results) -> None:
 
 
 def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
-    """Write samples/TASK.parquet; slices and statistics are JSON text, since their keys differ."""
+    """Write samples/TASK.parquet; slices and statistics are JSON text, since their keys differ.
+
+    Raises DataError when it cannot be written.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -202,8 +212,12 @@ def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
             value = getattr(row, name)
             values.append(json.dumps(value) if name in {"slices", "statistics"} else value)
     table = pyarrow.table(columns)
-    with _replacing(folder / "samples" / f"{task}.parquet") as temporary:
-        pyarrow.parquet.write_table(table, temporary)
+    path = folder / "samples" / f"{task}.parquet"
+    try:
+        with _replacing(path) as temporary:
+            pyarrow.parquet.write_table(table, temporary)
+    except OSError as error:
+        raise _unwritable(path, error) from None
 
 
 def read_run(folder: Path) -> tuple[RunRecord, Results]:
@@ -249,33 +263,65 @@ def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
         if problem["type"] in {"missing", "json_invalid"}
         else f", found {problem['input']!r:.80}"
     )
-    return f"{key}: {problem['msg']}{found}.{hint}"
+    expected = (
+        "Input should be a list, such as [a, b]"
+        if problem["type"] == "tuple_type"
+        else problem["msg"]
+    )
+    return f"{key}: {expected}{found}.{hint}"
 
 
 def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:
     """Finished run folders among `paths` and directly below them; `say` is told what is left out.
 
-    Raises DataError when a path is neither, or when no finished run is left.
+    Each is listed once, however often and by whichever path it is named. Raises DataError when a
+    path is neither, or when no finished run is left.
     """
-    found: dict[Path, None] = {}
+    found: dict[Path, Path] = {}
     for path in paths:
-        if not path.is_dir():
-            raise DataError(f"there is no folder {path}.")
-        runs = (
-            [path]
-            if (path / "run.json").exists()
-            else sorted(below for below in path.iterdir() if (below / "run.json").exists())
-        )
-        if not runs:
-            raise DataError(f"{path} is neither a run folder nor a folder of run folders.")
-        for run in runs:
+        for run in _runs_in(path):
             if is_finished(run):
-                found[run] = None
+                found.setdefault(run.resolve(), run)
             else:
                 say(f"left out: {run} is not finished; run it again to resume")
     if not found:
         raise DataError("none of the runs is finished.")
-    return list(found)
+    return list(found.values())
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The folder itself if it is a run, else the runs directly below it."""
+    try:
+        if not path.is_dir():
+            raise DataError(f"there is no folder {path}.")
+        if (path / "run.json").exists():
+            return [path]
+        runs = sorted(below for below in path.iterdir() if (below / "run.json").exists())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    if not runs:
+        raise DataError(f"{path} is neither a run folder nor a folder of run folders.")
+    return runs
+
+
+def read_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[tuple[RunRecord, Results]]:
+    """All finished runs among `paths` and directly below them.
+
+    A damaged run below a folder is left out, of which `say` is told. Raises DataError as
+    `find_runs` does, for a damaged run that is itself one of `paths`, and when no run is left.
+    """
+    named = {path.resolve() for path in paths}
+    runs = []
+    for folder in find_runs(paths, say):
+        try:
+            runs.append(read_run(folder))
+        except DataError as error:
+            if folder.resolve() in named:
+                raise
+            say(f"left out: {error}")
+    if not runs:
+        raise DataError("none of the runs can be read.")
+    return runs
 
 
 def write_text(path: Path, text: str) -> None:
@@ -284,7 +330,14 @@ def write_text(path: Path, text: str) -> None:
         with _replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error}.") from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path} cannot be written: {error}. Make room or clear the way, or choose another place "
+        "with -o."
+    )
 
 
 @contextmanager

@@ -66,7 +66,8 @@ def _parse(text: str, where: str) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique)
-    except (json.JSONDecodeError, RecursionError) as error:
+    # Python converts whole numbers of up to 4300 digits only, and says so by a plain ValueError.
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not valid JSON: {error}.") from None
 
 

@@ -1,29 +1,28 @@
 """evaluate(): from tasks and a model to a run folder. Reads top-down."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.environment import describe_environment
+from evalharness.errors import UsageError
+from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, run_id
-from evalharness.records import Backend, Cost, Failure, Instance, Outcome, Response
+from evalharness.records import Backend, Cost, Failure, Instance, Outcome
 from evalharness.results import (
     ModelResult,
     Results,
     RunConfiguration,
     RunRecord,
+    TaskResult,
     is_finished,
     write_results,
     write_run,
     write_samples,
 )
-from evalharness.store import Store, request_key
-
-# Responses are written this often, so that a killed run loses no more than that.
-SECONDS_BETWEEN_WRITES = 0.5
+from evalharness.store import STORE_NAME, Responses, Store, request_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,31 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """Where a run was written, and what it found."""
+class EvaluatedRun:
+    """Where a run was written, and what it found.
+
+    `errors` are the tasks that could not be measured or written, with the reason: with any of them
+    the run is not finished, and `results` are those of the other tasks.
+    """
 
     folder: Path
     record: RunRecord
     results: Results
+    errors: dict[str, Exception]
 
     @property
     def failed_share(self) -> float:
         """The largest share of failed samples of any task."""
         shares = [task.validity.failed / task.n for task in self.results.tasks.values()]
         return max(shares, default=0.0)
+
+
+class NothingSupportedError(UsageError):
+    """The model can answer none of the tasks; `skipped` says why not for each."""
+
+    def __init__(self, model: str, skipped: dict[str, str]) -> None:
+        super().__init__(f"{model} can answer none of the tasks.")
+        self.skipped = skipped
 
 
 def evaluate(
@@ -59,14 +71,17 @@ def evaluate(
     configuration: RunConfiguration,
     command: Sequence[str],
     report: Callable[[Progress], None],
-) -> FinishedRun:
+) -> EvaluatedRun:
     """Answer every request of every task with one model, measure, and write the run folder.
 
     What is in the store of `output` is not asked again. Tasks that this kind of model cannot
-    answer are skipped, which run.json says. Raises DataError when a file cannot be written;
-    results.json is written last, and only when everything else is.
+    answer are skipped, which run.json says. results.json is written last, and only when everything
+    else is. Raises NothingSupportedError when all tasks are skipped, before anything is written,
+    and DataError when a file cannot be written.
     """
     supported, skipped = split_supported(backend, tasks)
+    if not supported:
+        raise NothingSupportedError(backend.model.name, skipped)
     identity = run_id(backend.model, supported, configuration.seed)
     folder = output / identity
     record = RunRecord(
@@ -80,16 +95,18 @@ def evaluate(
         status="running",
         started=datetime.now(UTC),
     )
-    # A finished run of the same name is the same work: it stays whole until the new one is.
-    if not is_finished(folder):
-        write_run(folder, record)
-    with Store(output / "responses.sqlite") as store:
+    with Store(output / STORE_NAME) as store:
+        # A finished run of the same name is the same work: it stays whole until the new one is.
+        if not is_finished(folder):
+            write_run(folder, record)
         answers = answer_all(backend, supported, store, report)
-    results = _measure_all(backend, supported, answers, folder, configuration.seed)
+    results, errors = _measure_all(backend, supported, answers, folder, configuration.seed)
+    if errors:
+        return EvaluatedRun(folder, record, results, errors)
     finished = record.model_copy(update={"status": "complete", "finished": datetime.now(UTC)})
     write_run(folder, finished)
     write_results(folder, results)
-    return FinishedRun(folder, finished, results)
+    return EvaluatedRun(folder, finished, results, {})
 
 
 def split_supported(
@@ -107,7 +124,9 @@ def split_supported(
     return supported, skipped
 
 
-def count_known(backend: Backend, tasks: Sequence[PreparedTask], store: Store) -> tuple[int, int]:
+def count_known(
+    backend: Backend, tasks: Sequence[PreparedTask], store: Responses
+) -> tuple[int, int]:
     """How many of all requests would be answered from the store, and how many there are."""
     supported, _ = split_supported(backend, tasks)
     instances = [instance for task in supported for instance in task.instances()]
@@ -137,7 +156,7 @@ def answer_all(
     tell()
     missing = [key for key in places if key not in known]
     asked = [instances[places[key][0]] for key in missing]
-    with _Journal(store, keep=backend.model.reusable) as journal:
+    with Journal(store, keep=backend.model.reusable) as journal:
         for index, outcome in backend.answer(asked):
             journal.add(missing[index], outcome)
             outcomes.update(_spread(outcome, places[missing[index]]))
@@ -169,57 +188,37 @@ def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outc
     yield from ((place, free) for place in places[1:])
 
 
-class _Journal:
-    """Writes responses to the store as they come, and the rest whatever ends the run."""
-
-    def __init__(self, store: Store, *, keep: bool) -> None:
-        self._store = store
-        self._keep = keep
-        self._waiting: list[tuple[str, Response]] = []
-        self._written = time.monotonic()
-
-    def __enter__(self) -> "_Journal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
-
-    def add(self, key: str, outcome: Outcome) -> None:
-        """Failures are not kept: they are tried again by the next run."""
-        if self._keep and not isinstance(outcome, Failure):
-            self._waiting.append((key, outcome))
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
-            self._write()
-
-    def _write(self) -> None:
-        self._store.add(self._waiting)
-        self._waiting = []
-        self._written = time.monotonic()
-
-
 def _measure_all(
     backend: Backend,
     tasks: Sequence[PreparedTask],
     answers: Sequence[Answered],
     folder: Path,
     seed: int,
-) -> Results:
+) -> tuple[Results, dict[str, Exception]]:
+    """The results of the tasks that could be measured, and for the others what went wrong."""
     own: dict[str, list[Answered]] = {task.name: [] for task in tasks}
     for answer in answers:
         own[answer.instance.task].append(answer)
-    results = {}
+    results: dict[str, TaskResult] = {}
+    errors: dict[str, Exception] = {}
     for task in tasks:
-        result, rows = measure_task(
-            task, own[task.name], seed=seed, peak_memory_bytes=backend.peak_memory_bytes
-        )
-        write_samples(folder, task.name, rows)
-        results[task.name] = result
-    return Results(
+        # A metric may be a stranger's: what it gets wrong takes nothing from the other tasks.
+        try:
+            result, rows = measure_task(
+                task, own[task.name], seed=seed, peak_memory_bytes=backend.peak_memory_bytes
+            )
+            write_samples(folder, task.name, rows)
+        except Exception as error:
+            errors[task.name] = error
+        else:
+            results[task.name] = result
+    found = Results(
         run_id=folder.name,
         model=_model_result(backend),
         tasks=results,
         load_seconds=backend.load_seconds,
     )
+    return found, errors
 
 
 def _model_result(backend: Backend) -> ModelResult:

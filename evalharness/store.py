@@ -6,11 +6,12 @@ checkpoint misses and another split of the work hits.
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +23,13 @@ _KINDS: Mapping[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in (LogLikelihoodResponse, GenerationResponse)
 }
 _BODY = json.JSONEncoder(default=fields_of)
+STORE_NAME = "responses.sqlite"
+# Another process may be writing.
+SECONDS_TO_WAIT = 60.0
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS responses "
+    "(key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"
+)
 # SQLite takes a limited number of parameters in one statement.
 _KEYS_AT_ONCE = 500
 
@@ -32,29 +40,53 @@ def request_key(fingerprint: str, request: Request) -> str:
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
-class Store:
-    """A table of responses by key. Two processes may use one file at once."""
+def _unusable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} cannot be used as the store of responses: {error}. Move it away to compute the "
+        "responses again, or choose another folder with -o."
+    )
+
+
+def _check_length(path: Path) -> None:
+    """Notice a file that was cut off in its last page, at which SQLite would look when it needs it.
+
+    A log beside the file means that another process writes, or was killed; SQLite mends that.
+    Raises sqlite3.DatabaseError.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not path.exists() or log.exists():
+        return
+    with path.open("rb") as file:
+        head = file.read(18)
+    # https://www.sqlite.org/fileformat.html#page_size: two bytes at 16, in which 1 means 65,536.
+    page_bytes = int.from_bytes(head[16:18], "big")
+    if page_bytes == 1:
+        page_bytes = 65536
+    if head and (page_bytes == 0 or path.stat().st_size % page_bytes):
+        raise sqlite3.DatabaseError("the file was cut off, or is no SQLite file")
+
+
+class Responses:
+    """A table of responses by key, to be read; where there is no file nothing is known."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file. Raises DataError when it cannot be used as a store."""
+        """Open the file, if it is there, and change nothing. Raises DataError if it is no store."""
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=60.0)
-            # A write-ahead log keeps every committed response when the process is killed.
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS responses "
-                "(key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"
+            if not path.exists():
+                self._connection = sqlite3.connect(":memory:")
+                self._connection.execute(_TABLE)
+                return
+            # Nobody writes where this process may not; a log could not be opened there either.
+            how = "mode=ro" if os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+            self._connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?{how}", uri=True, timeout=SECONDS_TO_WAIT
             )
+            self._connection.execute("SELECT key, kind, body FROM responses LIMIT 1").fetchall()
         except (sqlite3.Error, OSError) as error:
-            raise DataError(
-                f"{path} cannot be used as the store of responses: {error}. "
-                "Move it away, or choose another folder with -o."
-            ) from None
+            raise _unusable(path, error) from None
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -81,6 +113,35 @@ class Store:
                     "Move the file away to compute the responses again."
                 ) from None
         return found
+
+
+class Store(Responses):
+    """A table of responses by key. Two processes may use one file at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises DataError when it cannot be used as a store."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _check_length(path)
+            # The journal writes from a thread of its own, never at the same time as others.
+            self._connection = sqlite3.connect(
+                path, timeout=SECONDS_TO_WAIT, check_same_thread=False
+            )
+            # A write-ahead log keeps every committed response when the process is killed.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_TABLE)
+            self._probe()
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(path, error) from None
+
+    def _probe(self) -> None:
+        """Write and take back, so that a damaged or full store is known before any answer is."""
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT OR REPLACE INTO responses VALUES ('', '', '')")
+            self._connection.execute("DELETE FROM responses WHERE key = ''")
 
     def add(self, responses: Iterable[tuple[str, Response]]) -> None:
         """Keep responses; when this returns they survive the death of the process.

@@ -3,9 +3,13 @@
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.workplace import Workplace
 
 # The machine may be slow; a test never fails for that.
 settings.register_profile("patient", deadline=None)
@@ -50,3 +54,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
     monkeypatch.setenv("EVALHARNESS_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> "Workplace":
+    """A folder with a checkpoint and a plugin, and commands run in it."""
+    # It imports libraries that look at the environment when they are imported.
+    from tests.workplace import Workplace
+
+    return Workplace(tmp_path)

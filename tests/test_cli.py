@@ -1,57 +1,16 @@
 """The command line as a user meets it: real processes, a real (tiny) checkpoint, real files."""
 
 import json
-import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
 import pytest
 
-from tests.models import make_llama
 from tests.plugins import rows, write_plugin, write_rows
-
-
-class Workplace:
-    """A folder with a checkpoint and a plugin, and commands run in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.environment = {**os.environ, "EVALHARNESS_CACHE": str(folder / "cache")}
-        make_llama(folder / "checkpoint", max_position_embeddings=512)
-        write_plugin(folder / "plugins")
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "evalharness", *arguments]
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def run(self, *arguments: str, model: str = "builtin:checkpoint") -> Any:
-        """`run` on the toy tasks; returns what --format json prints."""
-        done = self(
-            "run", "-m", model, "-t", "toy-*", "--tasks-dir", "plugins", "--format", "json",
-            *arguments,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-@pytest.fixture
-def workplace(tmp_path: Path) -> Workplace:
-    return Workplace(tmp_path)
+from tests.workplace import Workplace, interrupt, stored
 
 
 def scores(results: Any) -> Any:
@@ -96,31 +55,6 @@ def test_pack_sizes_and_slots_do_not_change_results(workplace: Workplace) -> Non
     assert scores(runs[0]) == scores(runs[1]) == scores(runs[2])
 
 
-def stored(workplace: Workplace) -> set[str]:
-    path = workplace.folder / "runs" / "responses.sqlite"
-    if not path.exists():
-        return set()
-    with sqlite3.connect(path, timeout=30) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-        if ("responses",) not in tables:
-            return set()
-        return {key for (key,) in connection.execute("SELECT key FROM responses")}
-
-
-def interrupt(workplace: Workplace, number: signal.Signals) -> subprocess.Popen[str]:
-    """Start a long run, and send it a signal when some responses are stored but not all."""
-    process = subprocess.Popen(
-        workplace.command("run", "-m", "builtin:checkpoint?pack_size=8&slots=1", "-t", "toy-*",
-                          "--tasks-dir", "plugins"),
-        cwd=workplace.folder, env=workplace.environment, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    while process.poll() is None and not stored(workplace):
-        time.sleep(0.05)
-    process.send_signal(number)
-    return process
-
-
 def test_a_run_killed_in_the_middle_goes_on_and_repeats_only_what_was_not_stored(
     workplace: Workplace,
 ) -> None:
@@ -144,7 +78,8 @@ def test_control_c_ends_with_130_and_the_command_that_resumes(workplace: Workpla
     process = interrupt(workplace, signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert "To go on: evalharness run -m 'builtin:checkpoint?pack_size=8&slots=1'" in errors
+    command = "-m evalharness run -m 'builtin:checkpoint?pack_size=8&slots=1' -t 'toy-*'"
+    assert f"To go on: {sys.executable} {command}" in errors
     assert "Traceback" not in errors
 
 
@@ -226,7 +161,7 @@ def test_texts_longer_than_the_context_are_scored_whole(workplace: Workplace) ->
                      "--format", "json")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "skipped toy-texts: the baseline lead-3 writes text" in done.stderr
-    floor, model, _ = json.loads(done.stdout)
+    floor, model = json.loads(done.stdout)
     uniform = floor["tasks"]["toy-texts"]["metrics"]
     assert uniform["bits_per_byte"]["value"] == pytest.approx(8.0)
     assert uniform["byte_perplexity"]["value"] == pytest.approx(256.0)

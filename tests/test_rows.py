@@ -99,6 +99,7 @@ msgstr[1] "%d Dateien"
         ("[1]", ".json", "file, row 1: expected an object"),
         ("a,b\n1,2\n3\n", ".csv", r"file, row 2 \(line 3\): 1 columns, but the header has 2"),
         ("a,b\n1,2,3\n", ".csv", "3 columns"),
+        ('{"a": 1' + "0" * 5000 + "}", ".jsonl", "file, row 1: not valid JSON"),
         ("a,a\n1,2\n", ".csv", "two columns of one name"),
         ('a\n"open\n', ".csv", "file, line"),
         (b"\xff\xfe", ".csv", "file, line 1: not valid UTF-8"),

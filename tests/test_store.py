@@ -23,7 +23,7 @@ from evalharness.records import (
     RollingLogLikelihood,
     Sampling,
 )
-from evalharness.store import Store, request_key
+from evalharness.store import Responses, Store, request_key
 
 ANSWER = GenerationResponse("text", "stop", cost=Cost(0.5, 10, 5, 3))
 
@@ -134,3 +134,38 @@ def test_a_damaged_response_is_an_error_and_not_an_answer(tmp_path: Path, body: 
         connection.execute("UPDATE responses SET body = ?", (body,))
     with Store(path) as store, pytest.raises(DataError, match="cannot be read"):
         store.known(["key"])
+
+
+@pytest.mark.parametrize("left", [1 / 2, 0.9999, 0.01])
+def test_a_store_that_was_cut_off_is_refused_when_it_is_opened(tmp_path: Path, left: float) -> None:
+    """It was noticed when the first responses were written: after the inference."""
+    path = tmp_path / "responses.sqlite"
+    with Store(path) as store:
+        store.add((f"key {number}", ANSWER) for number in range(2000))
+    os.truncate(path, int(path.stat().st_size * left))
+    with pytest.raises(DataError, match=r"cannot be used as the store.*Move it away"):
+        Store(path)
+
+
+def test_a_store_to_read_is_not_made_where_there_is_none(tmp_path: Path) -> None:
+    """A dry run made the folder and the file, and failed where it may not write."""
+    path = tmp_path / "new" / "responses.sqlite"
+    with Responses(path) as responses:
+        assert responses.known(["key"]) == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_to_read_sees_what_another_process_is_writing(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+    with Store(path) as store:
+        store.add([("key", ANSWER)])
+        with Responses(path) as responses:
+            assert responses.known(["key"]) == {"key": ANSWER}
+    with Responses(path) as responses:
+        assert responses.known(["key"]) == {"key": ANSWER}
+
+
+def test_opening_leaves_nothing_of_its_own_in_the_store(tmp_path: Path) -> None:
+    path = tmp_path / "responses.sqlite"
+    with Store(path) as store:
+        assert store.known([""]) == {}

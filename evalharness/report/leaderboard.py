@@ -92,10 +92,19 @@ def labels(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def order_tasks(runs: Sequence[Run]) -> dict[str, str]:
+    """The tasks of all runs with their families, by family and name.
+
+    Where runs know a task under several families it stands once, under the last of them.
+    """
+    families = {name: task.family for _, results in runs for name, task in results.tasks.items()}
+    return dict(sorted(families.items(), key=lambda item: (item[1], item[0])))
+
+
 def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
     """The table of all runs, in the order given; columns by family and name."""
-    families = {name: task.family for _, results in runs for name, task in results.tasks.items()}
-    names = sorted(families, key=lambda name: (families[name], name))
+    families = order_tasks(runs)
+    names = list(families)
     columns = [_column(name, place, runs) for place, name in enumerate(names)]
     cells = [
         primary_cells([results.tasks.get(column_name) for _, results in runs], not column.mismatch)
@@ -144,6 +153,7 @@ def _mismatch(tasks: Sequence[TaskResult]) -> str:
     differing = [
         label
         for label, values in (
+            ("families", {task.family for task in tasks}),
             ("versions of the task", {task.version for task in tasks}),
             ("numbers of samples", {task.n for task in tasks}),
             ("few-shot examples", {task.num_fewshot for task in tasks}),

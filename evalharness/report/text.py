@@ -11,15 +11,19 @@ _HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?=/|$)")
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
-def visible(text: str) -> str:
-    """The text with hidden characters spelled out and home folders shortened to ~."""
-    shown = [
+def spelled_out(text: str) -> str:
+    """The text with its hidden characters spelled out: fit for a terminal."""
+    return "".join(
         f"⟦U+{ord(character):04X}⟧"
         if unicodedata.category(character) in _HIDDEN_CATEGORIES and character not in "\n\t"
         else character
-        for character in _HOME.sub("~", text)
-    ]
-    return "".join(shown)
+        for character in text
+    )
+
+
+def visible(text: str) -> str:
+    """The text with hidden characters spelled out and home folders shortened to ~."""
+    return spelled_out(_HOME.sub("~", text))
 
 
 def short(text: str) -> str:

@@ -12,6 +12,7 @@ from evalharness.report.leaderboard import (
     labels,
     metric_cells,
     order_runs,
+    order_tasks,
 )
 from evalharness.report.text import amount, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
@@ -92,12 +93,10 @@ def build_page(runs: Sequence[Run], title: str) -> Page:
     """The view model of a report over runs; the same runs always give the same page."""
     ordered = order_runs(runs)
     leaderboard = build_leaderboard(ordered)
-    names = sorted(
-        {(task.family, name) for _, results in ordered for name, task in results.tasks.items()}
-    )
+    names = list(order_tasks(ordered))
     sections = [
         _section(name, column.anchor, column.mismatch, ordered)
-        for (_, name), column in zip(names, leaderboard.columns, strict=True)
+        for name, column in zip(names, leaderboard.columns, strict=True)
     ]
     return Page(
         title=visible(title),
@@ -123,18 +122,28 @@ def _facts(runs: Sequence[Run], tasks: int) -> tuple[Fact, ...]:
 
 
 def _banners(runs: Sequence[Run], leaderboard: Leaderboard) -> tuple[str, ...]:
-    limits = sorted({record.configuration.limit for record, _ in runs} - {None})  # type: ignore[type-var]
-    banners = []
-    if limits:
-        shown = ", ".join(amount(limit) for limit in limits if limit is not None)
-        banners.append(
-            f"Partial runs: only the first {shown} samples of each task were answered. "
-            "These are not the scores of the whole benchmarks."
-        )
+    banners = _partial(runs)
     mismatched = [column.task for column in leaderboard.columns if column.mismatch]
     if mismatched:
         banners.append(f"Runs that cannot be compared stand together in: {', '.join(mismatched)}.")
     return (*banners, *_skipped(runs))
+
+
+def _partial(runs: Sequence[Run]) -> list[str]:
+    """A line for each limit that may have left samples out, with the tasks where it may have."""
+    tasks: dict[int, dict[str, None]] = {}
+    for record, _ in runs:
+        if record.configuration.limit is not None:
+            limited = dict.fromkeys(record.limited_tasks())
+            tasks.setdefault(record.configuration.limit, {}).update(limited)
+    every = {name for record, _ in runs for name in record.tasks}
+    return [
+        f"Partial runs: only the first {amount(limit)} samples were answered of "
+        f"{'each task' if set(names) == every else ', '.join(map(short, sorted(names)))}. "
+        "These are not the scores of the whole benchmarks."
+        for limit, names in sorted(tasks.items())
+        if names
+    ]
 
 
 def _skipped(runs: Sequence[Run]) -> list[str]:

@@ -220,3 +220,20 @@ def test_names_in_the_terminal_are_not_taken_for_markup() -> None:
     text = printed(runs, 100)
     assert "[red]m[/red]" in text
     assert "[bold]t" in text
+
+
+def test_a_task_that_runs_know_under_two_families_stands_once_as_not_comparable() -> None:
+    """The sections were more than the columns, and the report ended in an error."""
+    scores = {"acc": metric(0.5, (0.4, 0.6))}
+    runs = [run("a", {"t": task(scores)}), run("b", {"t": task(scores, family="bias")})]
+    page = render_report(runs, title="x")
+    assert "Not comparable: different families" in page
+    assert len(build_leaderboard(runs).columns) == 1
+
+
+def test_the_banner_names_the_tasks_that_a_limit_may_have_cut() -> None:
+    scores = {"acc": metric(0.5, (0.4, 0.6))}
+    tasks = {"small": task(scores, n=39), "cut-task": task(scores, n=40)}
+    page = render_report([run("m", tasks, limit=40)], title="x")
+    assert "only the first 40 samples were answered of cut-task." in page
+    assert "Partial runs" not in render_report([run("m", tasks, limit=1000)], title="x")

@@ -1,26 +1,17 @@
-"""The command line. Heavy modules are imported by the command that needs them."""
+"""What can be asked. Heavy modules are imported by the command that needs them."""
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from evalharness import __version__
-from evalharness.errors import DataError, EvalharnessError, did_you_mean
-
-if TYPE_CHECKING:
-    from evalharness.config import Suite
-    from evalharness.preparation import PreparedTask
-    from evalharness.records import Backend
-    from evalharness.results import Results, RunRecord
-    from evalharness.runner import FinishedRun
-
-INTERRUPTED = 130
-TOO_MANY_FAILED = 3
+from evalharness.cli.ending import PIPE_CLOSED, silence_stdout
+from evalharness.errors import DataError, did_you_mean
+from evalharness.report.text import spelled_out
 
 tasks_dir_option = click.option(
     "--tasks-dir",
@@ -50,6 +41,16 @@ class _Group(click.Group):
                 f"there is no command {name!r}; commands are {', '.join(commands)}.{hint}", ctx
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A closed pipe is told apart from errors, which click would not do."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence_stdout()
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
+        return result
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,8 +90,9 @@ def run(
     dry_run: bool,
     output_format: str,
     **options: Any,
-) -> None:
+) -> int:
     """Run models through tasks; started again, it goes on where it was."""
+    from evalharness.cli.suite import print_plan, run_suite
     from evalharness.config import read_suite
 
     names = tuple(name for some in tasks for name in some.split(",") if name)
@@ -98,100 +100,13 @@ def run(
     given = {name: values for name, values in lists.items() if values}
     given |= {name: value for name, value in options.items() if value is not None}
     suite = read_suite(suite_file, given)
-    backends, prepared = _open(suite)
     if dry_run:
-        _print_plan(suite, backends, prepared)
-        return
-    finished = [_run_one(suite, backend, prepared) for backend in backends]
-    _print_runs([(done.record, done.results) for done in finished], output_format)
-    for done in finished:
-        click.echo(f"run folder: {done.folder}", err=True)
-    if any(done.failed_share > suite.allow_failed for done in finished):
-        raise SystemExit(_say_failed(finished))
-
-
-def _open(suite: "Suite") -> tuple[list["Backend"], list["PreparedTask"]]:
-    """Everything is found and checked before anything is computed."""
-    from evalharness.backends import open_backend
-    from evalharness.discovery import find_tasks, select_tasks
-    from evalharness.preparation import prepare
-
-    chosen = select_tasks(find_tasks(suite.tasks_dir), suite.tasks)
-    backends = [open_backend(model) for model in dict.fromkeys(suite.models)]
-    prepared = [
-        prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
-        for task in chosen
-    ]
-    for task in prepared:
-        if task.record.num_fewshot < suite.num_fewshot:
-            click.echo(f"{task.name} defines no few-shot examples and is run without", err=True)
-    return backends, prepared
-
-
-def _run_one(
-    suite: "Suite", backend: "Backend", prepared: Sequence["PreparedTask"]
-) -> "FinishedRun":
-    from evalharness.progress import progress_reporter
-    from evalharness.results import RunConfiguration
-    from evalharness.runner import evaluate
-
-    with progress_reporter() as report:
-        done = evaluate(
-            backend,
-            prepared,
-            output=suite.output,
-            configuration=RunConfiguration(
-                limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed
-            ),
-            command=("evalharness", *sys.argv[1:]),
-            report=report,
-        )
-    for task, reason in done.record.skipped.items():
-        click.echo(f"{backend.model.name}: skipped {task}: {reason}", err=True)
-    return done
-
-
-def _say_failed(finished: Sequence["FinishedRun"]) -> int:
-    for done in finished:
-        for name, task in done.results.tasks.items():
-            if task.validity.failed:
-                click.echo(
-                    f"{done.results.model.name}: {name}: {task.validity.failed} of {task.n} "
-                    f"samples failed; see {done.folder / 'samples' / name}.parquet",
-                    err=True,
-                )
-    return TOO_MANY_FAILED
-
-
-def _print_plan(
-    suite: "Suite", backends: Sequence["Backend"], prepared: Sequence["PreparedTask"]
-) -> None:
-    from evalharness.runner import count_known
-    from evalharness.store import Store
-
-    for task in prepared:
-        requests = sum(1 for _ in task.instances())
-        click.echo(f"task {task.name}: {task.record.n} samples, {requests} requests")
-        click.echo(f"     {task.record.source} ({task.record.revision})")
-    with Store(suite.output / "responses.sqlite") as store:
-        for backend in backends:
-            known, total = count_known(backend, prepared, store)
-            model = backend.model
-            click.echo(
-                f"model {model.name}: {model.architecture}, {model.parameters:,} parameters, "
-                f"{model.dtype} on {model.device}: {known} of {total} requests are in the store"
-            )
-
-
-def _print_runs(runs: Sequence[tuple["RunRecord", "Results"]], output_format: str) -> None:
-    if output_format == "json":
-        click.echo(json.dumps([results.model_dump(by_alias=True) for _, results in runs], indent=1))
-        return
-    from rich.console import Console
-
-    from evalharness.report.terminal import print_table
-
-    print_table(runs, Console())
+        print_plan(suite, output_format)
+        return 0
+    command = ("evalharness", *sys.argv[1:])
+    return run_suite(
+        suite, command, output_format, debug=click.get_current_context().find_root().params["debug"]
+    )
 
 
 @cli.group(cls=_Group)
@@ -220,11 +135,11 @@ def list_tasks(tasks_dir: Sequence[Path], output_format: str) -> None:
         for found in catalogue.tasks.values()
     ]
     if output_format == "json":
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=1))
     else:
         _print_tasks(rows)
     for plugin in catalogue.broken:
-        click.echo(f"not loaded: {plugin.path}: {plugin.error}", err=True)
+        click.echo(spelled_out(f"not loaded: {plugin.path}: {plugin.error}"), err=True)
 
 
 def _print_tasks(rows: Sequence[dict[str, Any]]) -> None:
@@ -233,7 +148,7 @@ def _print_tasks(rows: Sequence[dict[str, Any]]) -> None:
         click.echo(family)
         for row in rows:
             if row["family"] == family:
-                click.echo(f"  {row['name']:<{width}}  {row['description']}")
+                click.echo(spelled_out(f"  {row['name']:<{width}}  {row['description']}"))
 
 
 @tasks.command("show")
@@ -264,11 +179,11 @@ def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
         "few-shot examples": "yes" if task.shots else "none",
     }
     if output_format == "json":
-        click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(facts, indent=1))
         return
     for key, value in facts.items():
         if value:
-            click.echo(f"{key + ':':<19}{value}")
+            click.echo(spelled_out(f"{key + ':':<19}{value}"))
 
 
 @tasks.command("preview")
@@ -286,7 +201,7 @@ def preview_task(
 
     (task, *_) = select_tasks(find_tasks(tasks_dir), [name])
     for sample in prepare(task, limit=number, num_fewshot=num_fewshot, seed=seed).samples:
-        click.echo(preview(sample))
+        click.echo(spelled_out(preview(sample)))
 
 
 @cli.command()
@@ -302,51 +217,22 @@ def preview_task(
 def report(runs: Sequence[Path], output: Path, title: str) -> None:
     """Write one self-contained HTML page about RUNS (run folders, or folders of them)."""
     from evalharness.report.render import render_report
-    from evalharness.results import find_runs, read_run, write_text
+    from evalharness.results import read_runs, write_text
 
-    folders = find_runs(runs, lambda message: click.echo(message, err=True))
-    page = render_report([read_run(folder) for folder in folders], title=title)
+    found = read_runs(runs, lambda message: click.echo(spelled_out(message), err=True))
+    page = render_report(found, title=title)
     write_text(output, page)
     click.echo(output)
 
 
 @cli.command()
 @tasks_dir_option
-def doctor(tasks_dir: Sequence[Path]) -> None:
+def doctor(tasks_dir: Sequence[Path]) -> int:
     """Check this installation: versions, device, folders, plugins."""
     from evalharness.doctor import diagnose
 
     findings = diagnose(tasks_dir)
     for finding in findings:
-        click.echo(f"{'ok     ' if finding.ok else 'PROBLEM'} {finding.name}: {finding.detail}")
-    if not all(finding.ok for finding in findings):
-        raise SystemExit(DataError.exit_code)
-
-
-def main() -> None:
-    """Run the command line and end the process with the exit status of docs/architecture.md."""
-    debug = "--debug" in sys.argv[1:]
-    try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(2) from None
-    except (KeyboardInterrupt, click.Abort):
-        resume = shlex.join(["evalharness", *sys.argv[1:]])
-        click.echo(f"interrupted; what was answered is stored. To go on: {resume}", err=True)
-        raise SystemExit(INTERRUPTED) from None
-    except EvalharnessError as error:
-        if debug:
-            raise
-        click.echo(f"error: {error}", err=True)
-        raise SystemExit(error.exit_code) from None
-    except Exception as error:
-        if debug:
-            raise
-        click.echo(
-            f"internal error: {type(error).__name__}: {error}. This is a defect of evalharness; "
-            "run the command again with --debug before it (evalharness --debug ...) and report "
-            "what it prints. Answers that were computed are stored.",
-            err=True,
-        )
-        raise SystemExit(1) from None
+        line = f"{'ok     ' if finding.ok else 'PROBLEM'} {finding.name}: {finding.detail}"
+        click.echo(spelled_out(line))
+    return 0 if all(finding.ok for finding in findings) else DataError.exit_code

@@ -1,0 +1,207 @@
+"""What `run` does: every model through every task, and nothing lost for another's fault."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import click
+
+from evalharness.backends import open_backend
+from evalharness.cli.ending import say_error
+from evalharness.config import Suite
+from evalharness.discovery import find_tasks, select_tasks
+from evalharness.errors import UsageError
+from evalharness.preparation import PreparedTask, prepare
+from evalharness.progress import progress_reporter
+from evalharness.records import Backend
+from evalharness.report.text import spelled_out
+from evalharness.results import RunConfiguration
+from evalharness.runner import EvaluatedRun, NothingSupportedError, count_known, evaluate
+from evalharness.store import STORE_NAME, Responses
+
+TOO_MANY_FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task as a run would ask it."""
+
+    name: str
+    samples: int
+    requests: int
+    source: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model as it would be run; `known` of the `requests` that it can answer are in the store."""
+
+    name: str
+    spec: str
+    architecture: str
+    parameters: int
+    dtype: str
+    device: str
+    known: int
+    requests: int
+
+
+def open_suite(suite: Suite) -> tuple[list[Backend], list[PreparedTask]]:
+    """Everything is found and checked before anything is computed."""
+    chosen = select_tasks(find_tasks(suite.tasks_dir), suite.tasks)
+    backends = [open_backend(model) for model in dict.fromkeys(suite.models)]
+    prepared = [
+        prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
+        for task in chosen
+    ]
+    for task in prepared:
+        if task.record.num_fewshot < suite.num_fewshot:
+            say(f"{task.name} defines no few-shot examples and is run without")
+    return backends, prepared
+
+
+def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug: bool) -> int:
+    """Run all models; what one of them or one task gets wrong takes nothing from the others.
+
+    Returns the exit status: that of the errors, else 3 where too many samples failed, else 0.
+    Raises UsageError when no model can answer any of the tasks.
+    """
+    backends, prepared = open_suite(suite)
+    done: list[EvaluatedRun] = []
+    statuses: list[int] = []
+    for backend in backends:
+        name = backend.model.name
+        try:
+            one = _run_one(suite, backend, prepared, command)
+        except NothingSupportedError as error:
+            _say_skipped(name, error.skipped)
+            continue
+        except Exception as error:
+            statuses.append(say_error(error, debug=debug, about=f"{name}: "))
+            continue
+        _say_skipped(name, one.record.skipped)
+        done.append(one)
+        for task, problem in one.errors.items():
+            statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
+    if not done and not statuses:
+        raise UsageError("nothing was run: none of the models can answer any of the tasks.")
+    print_runs(done, output_format)
+    if statuses:
+        # An internal error must be seen behind mistakes of the user.
+        return min(statuses)
+    return _say_failed(done) if _too_many_failed(done, suite.allow_failed) else 0
+
+
+def _run_one(
+    suite: Suite, backend: Backend, prepared: Sequence[PreparedTask], command: Sequence[str]
+) -> EvaluatedRun:
+    with progress_reporter() as report:
+        return evaluate(
+            backend,
+            prepared,
+            output=suite.output,
+            configuration=RunConfiguration(
+                limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed
+            ),
+            command=command,
+            report=report,
+        )
+
+
+def _say_skipped(model: str, skipped: dict[str, str]) -> None:
+    for task, reason in skipped.items():
+        say(f"{model}: skipped {task}: {reason}")
+
+
+def _too_many_failed(done: Sequence[EvaluatedRun], allowed: float) -> bool:
+    return any(one.failed_share > allowed for one in done)
+
+
+def _say_failed(done: Sequence[EvaluatedRun]) -> int:
+    for one in done:
+        for name, task in one.results.tasks.items():
+            if task.validity.failed:
+                say(
+                    f"{one.results.model.name}: {name}: {task.validity.failed} of {task.n} "
+                    f"samples failed; see {one.folder / 'samples' / name}.parquet"
+                )
+    return TOO_MANY_FAILED
+
+
+def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
+    """The results of all runs; on stderr where they lie, and which of them are not whole."""
+    runs = [(one.record, one.results) for one in done if one.results.tasks]
+    if output_format == "json":
+        click.echo(json.dumps([results.model_dump(by_alias=True) for _, results in runs], indent=1))
+    elif runs:
+        from rich.console import Console
+
+        from evalharness.report.terminal import print_table
+
+        print_table(runs, Console())
+    for one in done:
+        unfinished = " (not finished: see the errors; run it again to complete it)"
+        say(f"run folder: {one.folder}{unfinished if one.errors else ''}")
+
+
+def print_plan(suite: Suite, output_format: str) -> None:
+    """What a run would do. Nothing is computed, and no file is made."""
+    backends, prepared = open_suite(suite)
+    tasks = [
+        PlannedTask(
+            name=task.name,
+            samples=task.record.n,
+            requests=sum(1 for _ in task.instances()),
+            source=task.record.source,
+            revision=task.record.revision,
+        )
+        for task in prepared
+    ]
+    models = _planned_models(suite, backends, prepared)
+    if output_format == "json":
+        plan = {"tasks": [asdict(task) for task in tasks], "models": [asdict(m) for m in models]}
+        click.echo(json.dumps(plan, indent=1))
+        return
+    for task in tasks:
+        show(f"task {task.name}: {task.samples} samples, {task.requests} requests")
+        show(f"     {task.source} ({task.revision})")
+    for model in models:
+        show(
+            f"model {model.name}: {model.architecture}, {model.parameters:,} parameters, "
+            f"{model.dtype} on {model.device}: {model.known} of {model.requests} requests are in "
+            "the store"
+        )
+
+
+def _planned_models(
+    suite: Suite, backends: Sequence[Backend], prepared: Sequence[PreparedTask]
+) -> list[PlannedModel]:
+    planned = []
+    with Responses(suite.output / STORE_NAME) as responses:
+        for backend in backends:
+            known, total = count_known(backend, prepared, responses)
+            model = backend.model
+            planned.append(
+                PlannedModel(
+                    name=model.name,
+                    spec=model.spec,
+                    architecture=model.architecture,
+                    parameters=model.parameters,
+                    dtype=model.dtype,
+                    device=model.device,
+                    known=known,
+                    requests=total,
+                )
+            )
+    return planned
+
+
+def say(text: str) -> None:
+    """To stderr, with the hidden characters of strangers spelled out."""
+    click.echo(spelled_out(text), err=True)
+
+
+def show(text: str) -> None:
+    """To stdout, with the hidden characters of strangers spelled out."""
+    click.echo(spelled_out(text))
