@@ -199,7 +199,8 @@ def test_dry_run_says_what_would_be_done_and_writes_no_run(workplace: Workplace)
 def test_a_task_that_a_baseline_cannot_answer_is_skipped_aloud(workplace: Workplace) -> None:
     (run,) = workplace.run(model="baseline:random")
     assert set(run["tasks"]) == {"toy-choice", "toy-answer"}
-    done = workplace("run", "-m", "baseline:lead-3", "-t", "toy-*", "--tasks-dir", "plugins")
+    done = workplace("run", "-m", "baseline:lead-3", "-m", "baseline:random", "-t", "toy-*",
+                     "--tasks-dir", "plugins")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "skipped toy-choice: the baseline lead-3 writes text" in done.stderr
 
