@@ -76,16 +76,17 @@ def build_trie(lists: Sequence[Tokens], ties: Sequence[Tokens], most_ends: int) 
     order.sort(key=texts.__getitem__)
     rows = [texts[number] for number in order]
     walk = _Walk()
-    equal = 1
+    after, shared, equal = b"", 0, 1
     for row in reversed(range(len(rows))):
-        shared = _shared_length(rows[row], rows[row + 1]) if row + 1 < len(rows) else 0
+        shared = _shared_length(rows[row], after, shared)
         length = len(rows[row]) // _TOKEN_BYTES
-        if shared == length and len(rows[row]) == len(rows[row + 1]):
+        if rows[row] == after:
             equal = equal + 1 if equal < most_ends else 1
             shared -= equal == 1
         else:
             equal = 1
         walk.step(row, length, shared)
+        after = rows[row]
     walk.close(0, 0)
     return walk.trie(np.array(order, dtype=np.int64), rows)
 
@@ -101,16 +102,20 @@ def _as_bytes(lists: Sequence[Tokens]) -> list[bytes]:
     return texts
 
 
-def _shared_length(first: bytes, second: bytes) -> int:
-    """Tokens in the common prefix, by bisection: slices are compared at the speed of memory."""
+def _shared_length(first: bytes, second: bytes, guess: int) -> int:
+    """Tokens in the common prefix, by bisection: slices are compared at the speed of memory.
+
+    The guess is tried first, since neighbours often part where the ones beside them did.
+    """
     low, high = 0, min(len(first), len(second)) // _TOKEN_BYTES
+    middle = min(guess, high)
     while low < high:
-        middle = (low + high + 1) // 2
         start, stop = low * _TOKEN_BYTES, middle * _TOKEN_BYTES
         if first[start:stop] == second[start:stop]:
             low = middle
         else:
             high = middle - 1
+        middle = (low + high + 1) // 2
     return low
 
 

@@ -8,9 +8,9 @@ and its position is its depth. Here rows become arrays, a few operations for a w
 Everything is linear in the tokens and in the queries, but for sorting them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice, pairwise
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from evalharness.engine.layouts import Layout, Limits, layouts, most_equal_ends
 from evalharness.engine.radix import Integers, Tokens, Trie, build_trie, tokens_of
 
 __all__ = ["Integers", "Limits", "Pack", "Query", "Tokens", "plan"]
+
+# Packs that become arrays together: an operation on a short array costs as much as on a longer one.
+BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,59 @@ def plan(queries: Sequence[Query], limits: Limits = Limits()) -> list[Pack]:
         most_equal_ends(limits),
     )
     builder = _PackBuilder(trie, queries)
-    return [builder.build(layout) for layout in layouts(trie, limits)]
+    remaining = layouts(trie, limits)
+    packs: list[Pack] = []
+    while batch := list(islice(remaining, BATCH)):
+        packs.extend(builder.build(batch))
+    return packs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """N nodes of the packs of a batch, in one line: pack after pack, in preorder.
+
+    pack    (N,), its number in the batch
+    node    (N,)
+    top     (N,): the depth of the stems above the pack
+    start   (N,): the depths [start, stop) of the node are in the pack
+    stop    (N,)
+    place   (N,): where in its pack the node starts
+    own     (N,): how many queries end there
+    """
+
+    pack: Integers
+    node: Integers
+    top: Integers
+    start: Integers
+    stop: Integers
+    place: Integers
+    own: Integers
+
+    @classmethod
+    def of(cls, trie: Trie, batch: Sequence[Layout]) -> "_Line":
+        spans = np.array(
+            [(pack, *span) for pack, layout in enumerate(batch) for span in sorted(layout.spans)]
+        )
+        pack = spans[:, 0].repeat(spans[:, 2] - spans[:, 1])
+        node = _ranges(spans[:, 1], spans[:, 2])
+        top = np.array([layout.forest.depth for layout in batch])[pack]
+        start, stop = np.maximum(trie.start[node], top), trie.stop[node]
+        first = pack.searchsorted(np.arange(len(batch)))
+        for number, layout in enumerate(batch):
+            if layout.stop is not None:  # the stem's last node, which is the pack's, is cut
+                last = pack.searchsorted(number, side="right") - 1
+                stop[last] = layout.stop
+        before = (stop - start).cumsum() - (stop - start)
+        line = cls(pack, node, top, start, stop, before - before[first][pack], trie.own[node])
+        for number, layout in enumerate(batch):
+            if layout.silent:
+                line.own[line.find(trie, np.array(layout.silent), number)] = 0
+        return line
+
+    def find(self, trie: Trie, nodes: Integers, packs: Integers | int) -> Integers:
+        """Where some nodes of some packs are in the line, or would be."""
+        size = len(trie.stop) + 1
+        return (self.pack * size + self.node).searchsorted(packs * size + nodes)
 
 
 class _PackBuilder:
@@ -87,71 +142,87 @@ class _PackBuilder:
         self._targets = np.fromiter(
             chain.from_iterable(query.targets for query in queries), np.int64, counts.sum()
         )
-        # Of each row: its length, the depth of its first target, the place in _targets of what
+        # Of each row of the trie: the depth of its first target, and the place in _targets of what
         # would be the target of depth 0.
-        self._length = lengths[trie.order]
         self._first = (lengths - counts)[trie.order]
         self._offset = (np.cumsum(counts) - lengths)[trie.order]
 
-    def build(self, layout: Layout) -> Pack:
-        trie, forest = self._trie, layout.forest
-        spans = np.array(sorted(layout.spans), dtype=np.int64)
-        nodes = _ranges(spans[:, 0], spans[:, 1])
-        start, stop = np.maximum(trie.start[nodes], forest.depth), trie.stop[nodes]
-        if layout.stop is not None:
-            stop = np.minimum(stop, layout.stop)
-        lengths = stop - start
-        places = np.concatenate(([0], np.cumsum(lengths)))  # where each node starts
-        texts = map(trie.text, trie.first_row[nodes].tolist(), start.tolist(), stop.tolist())
-        reach = places[nodes.searchsorted(trie.after[nodes])]
-        own = trie.own[nodes]
-        own[nodes.searchsorted(layout.silent)] = 0
-        rows = _ranges(trie.first_row[nodes], trie.first_row[nodes] + own)
-        at = np.arange(len(nodes)).repeat(own)
-        asked = self._asked(layout, nodes, rows, at)
-        return Pack(
-            stems=forest.stems,
-            kept=layout.stop is not None,
-            tokens=tokens_of(b"".join(texts)),
-            positions=_ranges(start, stop),
-            reach=reach.repeat(lengths),
-            targets=self._targets_of(asked, nodes, start, places),
-            ends=_columns(places[at + 1] - 1, trie.order[rows]),
+    def build(self, batch: Sequence[Layout]) -> Iterator[Pack]:
+        """The packs of some layouts."""
+        trie, line = self._trie, _Line.of(self._trie, batch)
+        lengths = line.stop - line.start
+        first_row = trie.first_row[line.node]
+        texts = map(trie.text, first_row.tolist(), line.start.tolist(), line.stop.tolist())
+        pack = line.pack.repeat(lengths)
+        rows, at = _ranges(first_row, first_row + line.own), _numbers(line.own)
+        ends = _columns(line.place[at] + lengths[at] - 1, trie.order[rows])
+        targets, pack_of_target = self._targets_of(line, *self._asked(line, batch, rows, at))
+        arrays = zip(
+            _divided(tokens_of(b"".join(texts)), pack, len(batch)),
+            _divided(_ranges(line.start, line.stop), pack, len(batch)),
+            _divided(self._reach(line).repeat(lengths), pack, len(batch)),
+            _divided(targets, pack_of_target, len(batch)),
+            _divided(ends, line.pack[at], len(batch)),
+            strict=True,
+        )
+        for layout, found in zip(batch, arrays, strict=True):
+            yield Pack(layout.forest.stems, layout.stop is not None, *found)
+
+    def _reach(self, line: _Line) -> Integers:
+        """(N,): the place in its pack where the tree of each node ends."""
+        after = line.find(self._trie, self._trie.after[line.node], line.pack) - 1
+        return line.place[after] + (line.stop - line.start)[after]
+
+    def _asked(
+        self, line: _Line, batch: Sequence[Layout], rows: Integers, at: Integers
+    ) -> tuple[Integers, Integers]:
+        """Rows whose targets are asked for, and where in the line the last of these targets is.
+
+        These are the rows that end there; in a stem also those that go on below it.
+        """
+        stems = [number for number, layout in enumerate(batch) if layout.stop is not None]
+        last = line.pack.searchsorted(stems, side="right") - 1
+        node = line.node[last]
+        ended = np.where(line.stop[last] == self._trie.stop[node], self._trie.own[node], 0)
+        first, after = self._trie.first_row[node] + ended, self._trie.after_row[node]
+        return (
+            np.concatenate((rows, _ranges(first, after))),
+            np.concatenate((at, last.repeat(after - first))),
         )
 
-    def _asked(self, layout: Layout, nodes: Integers, rows: Integers, at: Integers) -> Integers:
-        """(4, A): a row whose targets are asked for at depths [first, after), the node that holds
-        the last of these depths, first, and after.
-
-        These are the rows that end here; of a stem also those that go on below it.
+    def _targets_of(self, line: _Line, rows: Integers, at: Integers) -> tuple[Integers, Integers]:
+        """Targets (K, 3) of all packs, and the pack of each: climb from the last node of each row
+        towards the root, as far as the row has targets.
         """
-        trie, after = self._trie, self._length[rows]
-        if layout.stop is not None:
-            last = nodes[-1]
-            ended = trie.own[last] if layout.stop == trie.stop[last] else 0
-            below = np.arange(trie.first_row[last] + ended, trie.after_row[last])
-            rows = np.concatenate((rows, below))
-            at = np.concatenate((at, np.full_like(below, len(nodes) - 1)))
-            after = np.concatenate((after, np.full_like(below, layout.stop)))
-        first = np.maximum(self._first[rows], layout.forest.depth)
-        return np.array((rows, at, first, after))[:, first < after]
-
-    def _targets_of(
-        self, asked: Integers, nodes: Integers, start: Integers, places: Integers
-    ) -> Integers:
-        """(K, 3): climb from the node of each row towards the root, as far as it has targets."""
-        parent = nodes.searchsorted(self._trie.parent[nodes])
-        found = []
-        while asked.size:
-            rows, at, first, after = asked
-            upper = np.maximum(first, start[at])
-            counts = after - upper
-            depths = _ranges(upper, after)
-            place = (places[at] - start[at]).repeat(counts) + depths
+        parent = line.find(self._trie, self._trie.parent[line.node], line.pack)
+        found = [np.empty((0, 4), dtype=np.int64)]
+        first = np.maximum(self._first[rows], line.top[at])
+        while rows.size:
+            asked = first < line.stop[at]
+            rows, at, first = rows[asked], at[asked], first[asked]
+            upper = np.maximum(first, line.start[at])
+            counts = line.stop[at] - upper
+            depths = _ranges(upper, line.stop[at])
+            place = (line.place[at] - line.start[at]).repeat(counts) + depths
             target = self._targets[self._offset[rows].repeat(counts) + depths]
-            found.append(_columns(place, target, self._trie.order[rows].repeat(counts)))
-            asked = np.array((rows, parent[at], first, upper))[:, first < upper]
-        return np.concatenate(found) if found else np.empty((0, 3), dtype=np.int64)
+            query = self._trie.order[rows].repeat(counts)
+            found.append(_columns(place, target, query, line.pack[at].repeat(counts)))
+            above = first < line.start[at]
+            rows, at, first = rows[above], parent[at[above]], first[above]
+        targets = np.concatenate(found)
+        targets = targets[targets[:, 3].argsort(kind="stable")]
+        return targets[:, :3], targets[:, 3]
+
+
+def _divided(values: Integers, packs: Integers, count: int) -> list[Integers]:
+    """The values of each of `count` packs; `packs` says, in order, to which each belongs."""
+    bounds = packs.searchsorted(np.arange(count + 1)).tolist()
+    return [values[start:stop] for start, stop in pairwise(bounds)]
+
+
+def _numbers(counts: Integers) -> Integers:
+    """0 as often as the first count says, then 1 as often as the second says, and so on."""
+    return np.arange(len(counts)).repeat(counts)
 
 
 def _columns(*columns: Integers) -> Integers:
