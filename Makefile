@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 BENCHMARK_INSTALLED := .venv/.installed-benchmark
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test lint bench bench-gpu clean
+.PHONY: install demo test lint bench bench-gpu soak clean
 
 install: $(INSTALLED)
 
@@ -42,6 +42,10 @@ bench: $(BENCHMARK_INSTALLED)
 bench-gpu: $(BENCHMARK_INSTALLED)
 	$(BIN)/python -m benchmarks.compare --device cuda --output benchmarks/results-gpu.json \
 		$(addprefix --row ,$(ROWS))
+
+# Runs that are killed again and again must end as an undisturbed one.
+soak: install
+	$(BIN)/python -m benchmarks.soak
 
 clean:
 	rm -rf .venv dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
