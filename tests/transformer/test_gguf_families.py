@@ -14,12 +14,10 @@ from gguf import GGMLQuantizationType as Kind
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
-from evalharness.transformer.cache import StemCache
-from evalharness.transformer.config import KNOWN_ARCHITECTURES, read_config
 from evalharness.transformer.gguf import converted
-from evalharness.transformer.weights import load_transformer
 from tests.gguf_files import write_gguf
 from tests.models import make_tokenizer
+from tests.transformer import comparison
 
 VOCABULARY = len(make_tokenizer())
 SIZES = {
@@ -221,26 +219,15 @@ def test_a_file_gives_what_transformers_own_reader_gives(
         assert found[name] == read[name] or found[name] == pytest.approx(read[name]), name
 
 
-@pytest.mark.parametrize(
-    "family",
-    [
-        name
-        for name, (model_class, values) in FAMILIES.items()
-        if model_class in KNOWN_ARCHITECTURES and "mlp_bias" not in values
-    ],
-)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_built_in_transformer_gives_the_logits_of_the_model(
     tmp_path: Path, family: str
 ) -> None:
     model = make(family)
     write_gguf(tmp_path / "tiny.gguf", model)
     folder = convert(tmp_path / "tiny.gguf")
-    ours = load_transformer(folder, read_config(folder), torch.float32, torch.device("cpu"))
-    tokens = torch.arange(2, 42)
-    with torch.inference_mode():
-        mask = torch.ones(40, 40, dtype=torch.bool).tril()[None, None]
-        found = ours.logits(ours(tokens[None], torch.arange(40)[None], mask, StemCache([])))
-    assert (found - logits(model)).abs().max() < 1e-3
+    tokens = torch.arange(2, 42)[None]
+    assert (comparison.logits(comparison.load(folder), tokens) - logits(model)).abs().max() < 1e-3
 
 
 # --- Rotary positions ----------------------------------------------------------------------------
@@ -275,7 +262,7 @@ ROPES: dict[str, tuple[str, dict[str, Any]]] = {
                 "rope_type": "yarn",
                 "rope_theta": 1e6,
                 "factor": 4.0,
-                "original_max_position_embeddings": 32,
+                "original_max_position_embeddings": 64,
                 "beta_fast": 24.0,
                 "beta_slow": 2.0,
             }
@@ -288,7 +275,7 @@ ROPES: dict[str, tuple[str, dict[str, Any]]] = {
                 "rope_type": "yarn",
                 "rope_theta": 1e6,
                 "factor": 4.0,
-                "original_max_position_embeddings": 32,
+                "original_max_position_embeddings": 64,
                 "attention_factor": 1.25,
             }
         },
@@ -298,7 +285,7 @@ ROPES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "head_dim": 16,
             "hidden_size": 96,
-            "original_max_position_embeddings": 32,
+            "original_max_position_embeddings": 64,
             "rope_parameters": {
                 "rope_type": "longrope",
                 "rope_theta": 10000.0,
@@ -317,11 +304,15 @@ def test_the_scaling_of_rotary_positions_comes_out_as_it_went_in(tmp_path: Path,
     family, values = ROPES[name]
     model = make(family, **values)
     write_gguf(tmp_path / "tiny.gguf", model)
-    again = AutoModelForCausalLM.from_pretrained(str(convert(tmp_path / "tiny.gguf"))).eval()
+    folder = convert(tmp_path / "tiny.gguf")
+    again = AutoModelForCausalLM.from_pretrained(str(folder)).eval()
     ours, theirs = again.model.rotary_emb, model.model.rotary_emb
     assert torch.equal(ours.original_inv_freq, theirs.original_inv_freq)
     assert ours.attention_scaling == pytest.approx(theirs.attention_scaling, rel=1e-6)
-    assert (logits(again) - logits(model)).abs().max() < 1e-3
+    expected = logits(model)
+    assert (logits(again) - expected).abs().max() < 1e-3
+    tokens = torch.arange(2, 42)[None]
+    assert (comparison.logits(comparison.load(folder), tokens) - expected).abs().max() < 1e-3
     assert again.config.rope_parameters.keys() >= model.config.rope_parameters.keys()
     for key, value in model.config.rope_parameters.items():
         assert again.config.rope_parameters[key] == pytest.approx(value)

@@ -13,6 +13,7 @@ from evalharness.transformer.gguf.architectures import (
 )
 from evalharness.transformer.gguf.reading import GgufFile
 from evalharness.transformer.gguf.rope import rope_parameters
+from evalharness.transformer.values import OTHER_WAY
 
 SPECIAL_TOKENS = {
     "bos_token_id": "tokenizer.ggml.bos_token_id",
@@ -27,8 +28,7 @@ def architecture_of(file: GgufFile) -> Architecture:
     if name not in ARCHITECTURES:
         raise DataError(
             f"{file.path}: GGUF files of the architecture {name!r} cannot be converted; known are "
-            f"{', '.join(ARCHITECTURES)}.{did_you_mean(name, ARCHITECTURES)} Give the original "
-            "checkpoint as hf:FOLDER instead, which runs transformers' own model class."
+            f"{', '.join(ARCHITECTURES)}.{did_you_mean(name, ARCHITECTURES)} {OTHER_WAY}"
         )
     return ARCHITECTURES[name]
 

@@ -1,6 +1,7 @@
 """The tensors of a GGUF file as transformers' *.safetensors."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType
-from gguf.quants import dequantize, quant_shape_to_byte_shape
+from gguf.quants import dequantize
 from safetensors.torch import save_file
 
 from evalharness.errors import DataError
@@ -24,6 +25,8 @@ PLAIN = {
 }
 # What a conversion holds in memory at once, unless a single tensor is larger.
 SHARD_BYTES = 1 << 29
+# Elements that are dequantised at once: the gguf package needs several times their size for it.
+SLAB = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Weight:
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.tensor.shape)) * self.dtype.itemsize
+        return math.prod(self.tensor.shape) * self.dtype.itemsize
 
 
 def values(file: GgufFile, tensor: Tensor) -> torch.Tensor:
@@ -51,14 +54,19 @@ def values(file: GgufFile, tensor: Tensor) -> torch.Tensor:
     content = np.fromfile(file.path, np.uint8, count=tensor.size, offset=tensor.start)
     if tensor.kind in PLAIN:
         return torch.from_numpy(content).view(PLAIN[tensor.kind]).reshape(tensor.shape)
-    blocks = content.reshape(quant_shape_to_byte_shape(tensor.shape, tensor.kind))
+    rows = content.reshape(math.prod(tensor.shape[:-1]), -1)
+    found = torch.empty(len(rows), tensor.shape[-1])
+    step = max(1, SLAB // tensor.shape[-1])
     try:
-        return torch.from_numpy(dequantize(blocks, tensor.kind))
+        for start in range(0, len(rows), step):
+            slab = dequantize(rows[start : start + step], tensor.kind)
+            found[start : start + step] = torch.from_numpy(slab)
     except NotImplementedError:
         raise DataError(
             f"{file.path}: the tensor {tensor.name!r} is of the type {tensor.kind.name}, which "
             "cannot be converted. Quantise the model in another way, such as Q8_0."
         ) from None
+    return found.reshape(tensor.shape)
 
 
 def find_weights(
