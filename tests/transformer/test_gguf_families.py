@@ -1,0 +1,318 @@
+"""Every family of models comes out of a GGUF file as it went in, and as transformers reads it.
+
+Two oracles: the model that was written to the file, and transformers' own reader where it knows
+the architecture. The reader leaves out some settings of a file, which are named where they matter.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from gguf import GGMLQuantizationType as Kind
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
+
+from evalharness.transformer.gguf import converted
+from tests.gguf_files import write_gguf
+from tests.models import make_tokenizer
+from tests.transformer import comparison
+
+VOCABULARY = len(make_tokenizer())
+SIZES = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 36,
+    "intermediate_size": 50,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 6,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.3,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": None,
+}
+GROUPED = {**SIZES, "num_key_value_heads": 3, "rms_norm_eps": 1e-6}
+OTHER_BASE = {"rope_type": "default", "rope_theta": 5000.0}
+GEMMA = {**GROUPED, "num_hidden_layers": 7, "head_dim": 14, "sliding_window": 5}
+
+# What is written: transformers' class and config, with sizes that are odd where they may be.
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("LlamaForCausalLM", {**GROUPED, "head_dim": 10, "rope_parameters": OTHER_BASE}),
+    "llama-biased": ("LlamaForCausalLM", {**GROUPED, "attention_bias": True, "mlp_bias": True}),
+    "qwen2": ("Qwen2ForCausalLM", {**GROUPED, "rope_parameters": OTHER_BASE}),
+    "qwen3": ("Qwen3ForCausalLM", {**GROUPED, "head_dim": 14}),
+    "olmo2": ("Olmo2ForCausalLM", GROUPED),
+    "gemma2": (
+        "Gemma2ForCausalLM",
+        {
+            **GEMMA,
+            "query_pre_attn_scalar": 14,
+            "attn_logit_softcapping": 20.0,
+            "final_logit_softcapping": 10.0,
+        },
+    ),
+    "gemma3": (
+        "Gemma3ForCausalLM",
+        {
+            **GEMMA,
+            "query_pre_attn_scalar": 14,
+            "final_logit_softcapping": 10.0,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "rope_theta": 7000.0, "factor": 8.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            },
+        },
+    ),
+    "phi3": ("Phi3ForCausalLM", {**GROUPED, "sliding_window": 7}),
+    "gptneox": (
+        "GPTNeoXForCausalLM",
+        {
+            **SIZES,
+            "hidden_size": 48,
+            "layer_norm_eps": 1e-6,
+            "use_parallel_residual": False,
+            "rope_parameters": {**OTHER_BASE, "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+        },
+    ),
+    "gpt2": (
+        "GPT2LMHeadModel",
+        {
+            "vocab_size": VOCABULARY,
+            "n_positions": 96,
+            "n_embd": 36,
+            "n_layer": 2,
+            "n_head": 3,
+            "initializer_range": 0.3,
+            "bos_token_id": 0,
+            "eos_token_id": 1,
+        },
+    ),
+}
+UNNAMED = ("gemma2", False)
+# Says nothing of the model, or matters in training only.
+UNWRITTEN = {"transformers_version", "initializer_range", "dtype", "_name_or_path"}
+
+
+def make(family: str, **more: Any) -> PreTrainedModel:
+    name, values = FAMILIES[family]
+    model_class = getattr(transformers, name)
+    torch.manual_seed(0)
+    model = model_class(model_class.config_class(**{**values, **more})).eval()
+    for parameter in model.parameters():
+        if parameter.ndim == 1:  # biases are zeros and norms ones, which would hide an exchange
+            torch.nn.init.normal_(parameter, 0.0, 0.3)
+    return model
+
+
+def convert(path: Path, digest: str = "0") -> Path:
+    return converted(path, digest * 64, path.parent / "cache")
+
+
+def theirs_from_gguf(path: Path) -> PreTrainedModel:
+    return AutoModelForCausalLM.from_pretrained(
+        str(path.parent),
+        gguf_file=path.name,
+        dtype=torch.float32,
+        quantization_config=GgufConfig(dequantize=True),
+        pad_token_id=None,  # Phi-3's own is beyond this vocabulary
+    ).eval()
+
+
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def logits(model: PreTrainedModel) -> torch.Tensor:
+    with torch.inference_mode():
+        found = model(torch.arange(2, 42)[None]).logits
+    assert isinstance(found, torch.Tensor)
+    return found
+
+
+def settings(config: Any) -> dict[str, Any]:
+    """What a config says of the model itself."""
+    return {name: value for name, value in config.to_dict().items() if name not in UNWRITTEN}
+
+
+@pytest.mark.parametrize(
+    ("family", "tied"),
+    # A Gemma 2 always uses its embeddings again: the gguf package has no name for another matrix.
+    [(family, tied) for family in FAMILIES for tied in (True, False) if (family, tied) != UNNAMED],
+)
+def test_a_model_comes_out_of_a_file_as_it_went_in(tmp_path: Path, family: str, tied: bool) -> None:
+    model = make(family, tie_word_embeddings=tied)
+    write_gguf(tmp_path / "tiny.gguf", model)
+    folder = convert(tmp_path / "tiny.gguf")
+    model.save_pretrained(str(tmp_path / "original"))
+    original, weights = weights_of(tmp_path / "original"), weights_of(folder)
+    assert weights.keys() == original.keys()
+    for name, weight in original.items():
+        # Gemma's norms are stored with 1 added, in float32.
+        assert torch.allclose(weights[name], weight, rtol=0, atol=1e-6), name
+    again = AutoModelForCausalLM.from_pretrained(str(folder)).eval()
+    assert type(again) is type(model)
+    assert (logits(again) - logits(model)).abs().max() < 1e-3
+    expected = settings(model.config)
+    if family == "gpt2":
+        expected["n_inner"] = 4 * expected["n_embd"]  # which None stands for
+    found = settings(again.config)
+    assert {name: found[name] for name in expected} == expected
+
+
+# What transformers' reader knows, and the settings that it must be given its defaults of, since it
+# does not read them from the file.
+READABLE: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "qwen2": {},
+    "qwen3": {"head_dim": 128},
+    "gemma2": {
+        "attn_logit_softcapping": 50.0,
+        "final_logit_softcapping": 30.0,
+        "query_pre_attn_scalar": 256,
+        "head_dim": 256,
+    },
+    "gemma3": {
+        "final_logit_softcapping": None,
+        "query_pre_attn_scalar": 256,
+        "head_dim": 256,
+        "rope_parameters": {
+            "full_attention": {"rope_type": "default", "rope_theta": 7000.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+    },
+    "phi3": {"sliding_window": None},
+    "gpt2": {"n_positions": 1024},
+}
+# GPT-2's reader keeps the length of its positions under a name that is not used any more.
+UNREAD = {"architectures", "n_inner"}
+OTHER_KINDS = (Kind.F16, Kind.BF16, Kind.Q4_0, Kind.Q8_0, Kind.Q6_K)
+FILES = [
+    *((family, kind) for family in READABLE for kind in (Kind.F32, Kind.Q4_K)),
+    *(("llama", kind) for kind in OTHER_KINDS),
+]
+# Blocks of quantised rows are 32 or 256 long.
+WIDE = {"hidden_size": 256, "intermediate_size": 512}
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"), FILES, ids=[f"{family}-{kind.name}" for family, kind in FILES]
+)
+def test_a_file_gives_what_transformers_own_reader_gives(
+    tmp_path: Path, family: str, kind: Kind
+) -> None:
+    wide = {"n_embd": 256, "n_head": 2} if family == "gpt2" else {**WIDE, "num_attention_heads": 4}
+    heads = {} if family == "gpt2" else {"num_key_value_heads": 2}
+    model = make(family, **{"head_dim": 64, **wide, **heads, **READABLE[family]})
+    write_gguf(tmp_path / "tiny.gguf", model, kind=kind)
+    folder = convert(tmp_path / "tiny.gguf")
+    ours = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
+    theirs = theirs_from_gguf(tmp_path / "tiny.gguf")
+    expected = theirs.state_dict()
+    assert ours.state_dict().keys() == expected.keys()
+    for name, weight in ours.state_dict().items():
+        assert torch.equal(weight, expected[name]), name
+    assert torch.equal(logits(ours), logits(theirs))
+    found, read = settings(ours.config), settings(theirs.config)
+    for name in found.keys() & read.keys() - UNREAD:
+        # The epsilon of a norm is a float32 in the file, and was written shorter in the original.
+        assert found[name] == read[name] or found[name] == pytest.approx(read[name]), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_built_in_transformer_gives_the_logits_of_the_model(
+    tmp_path: Path, family: str
+) -> None:
+    model = make(family)
+    write_gguf(tmp_path / "tiny.gguf", model)
+    folder = convert(tmp_path / "tiny.gguf")
+    tokens = torch.arange(2, 42)[None]
+    assert (comparison.logits(comparison.load(folder), tokens) - logits(model)).abs().max() < 1e-3
+
+
+# --- Rotary positions ----------------------------------------------------------------------------
+
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500000.0,
+    "factor": 32.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 8192,
+}
+LONG = [1.0, 1.5, 2.25, 3.0, 4.75, 9.5]
+ROPES: dict[str, tuple[str, dict[str, Any]]] = {
+    "linear": (
+        "llama",
+        {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e6, "factor": 2.5}},
+    ),
+    "llama3": (
+        "llama",
+        {
+            "rope_parameters": LLAMA3,
+            "head_dim": 64,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+        },
+    ),
+    "yarn": (
+        "qwen2",
+        {
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "rope_theta": 1e6,
+                "factor": 4.0,
+                "original_max_position_embeddings": 64,
+                "beta_fast": 24.0,
+                "beta_slow": 2.0,
+            }
+        },
+    ),
+    "yarn with its own attention factor": (
+        "qwen3",
+        {
+            "rope_parameters": {
+                "rope_type": "yarn",
+                "rope_theta": 1e6,
+                "factor": 4.0,
+                "original_max_position_embeddings": 64,
+                "attention_factor": 1.25,
+            }
+        },
+    ),
+    "longrope on a part of each head": (
+        "phi3",
+        {
+            "head_dim": 16,
+            "hidden_size": 96,
+            "original_max_position_embeddings": 64,
+            "rope_parameters": {
+                "rope_type": "longrope",
+                "rope_theta": 10000.0,
+                "partial_rotary_factor": 0.75,
+                "long_factor": LONG,
+                "short_factor": [factor / 2 + 0.5 for factor in LONG],
+            },
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROPES)
+def test_the_scaling_of_rotary_positions_comes_out_as_it_went_in(tmp_path: Path, name: str) -> None:
+    """The same frequencies, and for this reason the same logits far beyond the first positions."""
+    family, values = ROPES[name]
+    model = make(family, **values)
+    write_gguf(tmp_path / "tiny.gguf", model)
+    folder = convert(tmp_path / "tiny.gguf")
+    again = AutoModelForCausalLM.from_pretrained(str(folder)).eval()
+    ours, theirs = again.model.rotary_emb, model.model.rotary_emb
+    assert torch.equal(ours.original_inv_freq, theirs.original_inv_freq)
+    assert ours.attention_scaling == pytest.approx(theirs.attention_scaling, rel=1e-6)
+    expected = logits(model)
+    assert (logits(again) - expected).abs().max() < 1e-3
+    tokens = torch.arange(2, 42)[None]
+    assert (comparison.logits(comparison.load(folder), tokens) - expected).abs().max() < 1e-3
+    assert again.config.rope_parameters.keys() >= model.config.rope_parameters.keys()
+    for key, value in model.config.rope_parameters.items():
+        assert again.config.rope_parameters[key] == pytest.approx(value)
