@@ -162,7 +162,7 @@ def change(path: Path, old: bytes, new: bytes) -> None:
         (b"output_norm.weight", b"output_n0rm.weight", "'output_norm.weight' is missing"),
         (b"token_embd.weight", b"token_embx.weight", "'token_embd.weight' is missing"),
         (b"embedding_length", b"embedding_l3ngth", "'llama.embedding_length' is missing"),
-        (b"ggml.tokens", b"ggml.t0kens", "the tokenizer cannot be converted"),
+        (b"ggml.tokens", b"ggml.t0kens", r"'tokenizer\.ggml\.tokens' is missing"),
     ],
 )
 def test_what_is_missing_is_named(path: Path, old: bytes, new: bytes, message: str) -> None:
