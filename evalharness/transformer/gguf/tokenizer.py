@@ -89,7 +89,8 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
 
 
 def _vocabulary(file: GgufFile) -> Vocabulary:
-    tokens = file.texts("tokenizer.ggml.tokens")
+    stored = file.texts("tokenizer.ggml.tokens")
+    tokens = [_spelled(token) for token in stored] if file.architecture in GEMMA else stored
     twice = [token for token, times in Counter(tokens).items() if times > 1]
     kinds = file.metadata.get("tokenizer.ggml.token_type", [])
     if twice or len(kinds) not in (0, len(tokens)):
@@ -97,14 +98,15 @@ def _vocabulary(file: GgufFile) -> Vocabulary:
         raise DataError(
             f"{file.path} is damaged: of the tokenizer's {len(tokens)} tokens, {problem}."
         )
-    typed = list(zip(tokens, kinds, strict=False))
+    typed = list(zip(tokens, stored, kinds, strict=False))
     numbers = {name: _number(file, key, tokens) for key, name in NAMED_TOKENS.items()}
     named = {name: tokens[number] for name, number in numbers.items() if number is not None}
-    control = [token for token, kind in typed if kind == CONTROL]
+    control = [token for token, _, kind in typed if kind == CONTROL]
+    defined = [token for token, own, kind in typed if kind == USER_DEFINED and token == own]
     return Vocabulary(
         tokens=tokens,
         special=list(dict.fromkeys([*control, *named.values()])),
-        whole=[token for token, kind in typed if kind == USER_DEFINED],
+        whole=defined,
         named=named,
     )
 
@@ -139,16 +141,15 @@ def _byte_level(file: GgufFile, vocabulary: Vocabulary) -> Tokenizer:
 def _sentencepiece(file: GgufFile, vocabulary: Vocabulary) -> Tokenizer:
     """SentencePiece's BPE: the best token that two neighbours make together is made first.
 
-    Gemma's scores are not in the order of its merges, its tokens are; and GGUF has spaces in its
-    tokens that consist of them.
+    Gemma's scores are not in the order of its merges, but its tokens are.
     """
     is_gemma = file.architecture in GEMMA
-    tokens = [_spelled(token) if is_gemma else token for token in vocabulary.tokens]
-    scores = range(0, -len(tokens), -1) if is_gemma else file.value("tokenizer.ggml.scores")
+    places = range(0, -len(vocabulary.tokens), -1)
+    scores = places if is_gemma else file.value("tokenizer.ggml.scores")
     tokenizer = Tokenizer(
         models.BPE(
-            vocab={token: number for number, token in enumerate(tokens)},
-            merges=_merges(tokens, scores),
+            vocab=vocabulary.numbers,
+            merges=_merges(vocabulary.tokens, scores),
             unk_token=vocabulary.named.get("unk"),
             fuse_unk=True,
             byte_fallback=True,
@@ -169,6 +170,10 @@ def _sentencepiece(file: GgufFile, vocabulary: Vocabulary) -> Tokenizer:
 
 
 def _spelled(token: str) -> str:
+    """Tokens of spaces only are stored as such, where the vocabulary has SPACE for each.
+
+    They come about by merging, and are not parts that are looked for in a text.
+    """
     return SPACE * len(token) if token and not token.strip(" ") else token
 
 
