@@ -249,8 +249,8 @@ def test_template_and_end_tokens_are_kept(tmp_path: Path) -> None:
     [
         ({**ENTRIES, "pre": "smolm"}, r"'smolm' cuts a text.* Did you mean 'smollm'\?"),
         ({**ENTRIES, "model": "rwkv"}, "of the kind 'rwkv' cannot be converted"),
-        ({**ENTRIES, "tokens": ["a"] * 320}, "'a' is there twice"),
-        ({**ENTRIES, "token_type": [1] * 7}, "7 of them have a type"),
+        ({**ENTRIES, "tokens": ["a"] * 320}, "its tokenizer has 'a' twice"),
+        ({**ENTRIES, "token_type": [1] * 7}, "should be a list of 320 types"),
         ({**ENTRIES, "merges": ["Ġ nowhere"]}, "its tokenizer is damaged"),
         ({**ENTRIES, "merges": [1, 2]}, r"'tokenizer\.ggml\.merges' should be a list of texts"),
         ({**PIECES, "scores": [0.5, 1.0]}, "its tokenizer is damaged"),

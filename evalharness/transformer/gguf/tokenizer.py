@@ -85,20 +85,22 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
         raise
     except Exception as error:  # the library raises bare Exception
         raise DataError(f"{file.path}: its tokenizer is damaged: {error}.") from None
-    _write_settings(file, folder, settings)
+    _write_settings(file, folder, vocabulary, settings)
 
 
 def _vocabulary(file: GgufFile) -> Vocabulary:
     stored = file.texts("tokenizer.ggml.tokens")
     tokens = [_spelled(token) for token in stored] if file.architecture in GEMMA else stored
     twice = [token for token, times in Counter(tokens).items() if times > 1]
-    kinds = file.metadata.get("tokenizer.ggml.token_type", [])
-    if twice or len(kinds) not in (0, len(tokens)):
-        problem = f"{twice[0]!r} is there twice" if twice else f"{len(kinds)} of them have a type"
+    if twice:
+        raise DataError(f"{file.path} is damaged: its tokenizer has {twice[0]!r} twice.")
+    kinds = file.metadata.get("tokenizer.ggml.token_type", [0] * len(tokens))
+    if not isinstance(kinds, list) or len(kinds) != len(tokens):
         raise DataError(
-            f"{file.path} is damaged: of the tokenizer's {len(tokens)} tokens, {problem}."
+            f"{file.path} is damaged: tokenizer.ggml.token_type should be a list of {len(tokens)} "
+            "types, one for each token."
         )
-    typed = list(zip(tokens, stored, kinds, strict=False))
+    typed = list(zip(tokens, stored, kinds, strict=True))
     numbers = {name: _number(file, key, tokens) for key, name in NAMED_TOKENS.items()}
     named = {name: tokens[number] for name, number in numbers.items() if number is not None}
     control = [token for token, _, kind in typed if kind == CONTROL]
@@ -207,13 +209,15 @@ def _post_processor(vocabulary: Vocabulary, settings: Mapping[str, Any]) -> Any:
     )
 
 
-def _write_settings(file: GgufFile, folder: Path, settings: Mapping[str, Any]) -> None:
+def _write_settings(
+    file: GgufFile, folder: Path, vocabulary: Vocabulary, settings: Mapping[str, Any]
+) -> None:
     def write(name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=1, ensure_ascii=False)
         (folder / name).write_text(text, encoding="utf-8")
 
     write("tokenizer_config.json", settings)
-    numbers = [file.metadata.get(f"tokenizer.ggml.{name}_token_id") for name in END_TOKENS]
+    numbers = [_number(file, name, vocabulary.tokens) for name in END_TOKENS]
     ends = sorted({number for number in numbers if number is not None})
     if ends:
         write("generation_config.json", {"eos_token_id": ends})
