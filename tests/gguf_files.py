@@ -6,7 +6,7 @@ written was taken from the scripts (ggml-org/llama.cpp, conversion/), family by 
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from tests.models import CHAT_TEMPLATE, make_tokenizer
@@ -47,7 +48,7 @@ SETTINGS = {
     "attn_logit_softcapping": "attn_logit_softcapping",
     "final_logit_softcapping": "final_logit_softcapping",
 }
-NORMAL, CONTROL = 1, 3
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 
 Entries = Mapping[str, Any]
 
@@ -67,6 +68,33 @@ def byte_level(tokenizer: PreTrainedTokenizerFast | None = None, **more: Any) ->
         "merges": [" ".join(merge) for merge in model["merges"]],
         "bos_token_id": numbers["<s>"],
         "eos_token_id": numbers["</s>"],
+        **more,
+    }
+
+
+def sentencepiece(texts: Sequence[str], added: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """The same of a SentencePiece vocabulary learnt from `texts`, with `added` parts of text."""
+    learning = Tokenizer(models.BPE())
+    learning.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False)
+    learning.train_from_iterator(texts, trainer)
+    numbers = learning.get_vocab()
+    pieces = sorted(numbers, key=numbers.__getitem__)
+    pieces = [piece for piece in pieces if piece.replace("▁", " ") not in added]
+    # SentencePiece puts what it merged, best first, before single characters.
+    pieces = [piece for piece in pieces if len(piece) > 1] + [p for p in pieces if len(p) == 1]
+    named = ["<unk>", "<s>", "</s>"]
+    of_bytes = [f"<0x{byte:02X}>" for byte in range(256)]
+    types = [UNKNOWN, CONTROL, CONTROL] + [BYTE] * 256 + [USER_DEFINED] * len(added)
+    before = len(types)
+    return {
+        "model": "llama",
+        "tokens": [*named, *of_bytes, *added, *pieces],
+        "scores": [0.0] * before + [-float(place) for place in range(len(pieces))],
+        "token_type": types + [NORMAL] * len(pieces),
+        "unknown_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
         **more,
     }
 

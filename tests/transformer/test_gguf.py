@@ -21,9 +21,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 import evalharness.transformer.gguf
 from evalharness.errors import DataError
 from evalharness.transformer.gguf import converted, weights
-from evalharness.transformer.gguf.configuration import architecture_of, configuration
 from evalharness.transformer.gguf.reading import read_gguf
-from evalharness.transformer.gguf.weights import find_weights
 from evalharness.transformer.weights import weight_files
 from tests.gguf_files import write_gguf
 from tests.models import make_tokenizer
@@ -162,7 +160,7 @@ def change(path: Path, old: bytes, new: bytes) -> None:
         (b"output_norm.weight", b"output_n0rm.weight", "'output_norm.weight' is missing"),
         (b"token_embd.weight", b"token_embx.weight", "'token_embd.weight' is missing"),
         (b"embedding_length", b"embedding_l3ngth", "'llama.embedding_length' is missing"),
-        (b"ggml.tokens", b"ggml.t0kens", "the tokenizer cannot be converted"),
+        (b"ggml.tokens", b"ggml.t0kens", r"'tokenizer\.ggml\.tokens' is missing"),
     ],
 )
 def test_what_is_missing_is_named(path: Path, old: bytes, new: bytes, message: str) -> None:
@@ -299,8 +297,6 @@ def test_a_damaged_header_is_refused_or_read_but_never_ends_in_another_error(who
             path = Path(folder) / "tiny.gguf"
             path.write_bytes(damaged)
             with contextlib.suppress(DataError):
-                file = read_gguf(path)
-                architecture = architecture_of(file)
-                find_weights(file, architecture, configuration(file, architecture))
+                convert(path)
 
     check()

@@ -65,6 +65,13 @@ class GgufFile:
             raise DataError(f"{self.path}: the metadata key {key!r} is missing.")
         return found
 
+    def texts(self, key: str) -> list[str]:
+        """A list of texts of the metadata. Raises DataError where there is none."""
+        found = self.value(key)
+        if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+            raise DataError(f"{self.path}: the metadata key {key!r} should be a list of texts.")
+        return found
+
     def number(self, key: str, default: float | None = None) -> Any:
         """A positive number of the metadata. Raises DataError where there is none."""
         found = self.value(key, default)

@@ -1,88 +1,58 @@
-"""The tokenizer in a GGUF file as tokenizer.json and the settings beside it.
+"""The tokenizer in a GGUF file as tokenizer.json, with its settings and chat template.
 
-transformers' own reader makes it. What the reader does not take from a file is put right here:
-how the text is cut before merging, as the file's name for it says (llama.cpp, llama-vocab.cpp).
+It is made as transformers' own reader makes it, but for three things that the reader does not do:
+it cuts texts as the file says (`cutting`), puts a space before a text only where the file does not
+forbid it, and has no tokens that the model has no embeddings for.
 """
 
-import contextlib
 import json
-import os
-import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 
-from evalharness.errors import DataError, did_you_mean
+from evalharness.errors import DataError
+from evalharness.transformer.gguf.cutting import cutting_of
 from evalharness.transformer.gguf.reading import GgufFile
 
-KINDS = ("gpt2", "llama")
+# Numbers of tokenizer.ggml.token_type.
+CONTROL, USER_DEFINED = 3, 4
+# The specification's names of tokens, and those of transformers.
+NAMED_TOKENS = {"bos": "bos", "eos": "eos", "unknown": "unk", "padding": "pad"}
+# Tokens that end a text, a turn of a chat or a message.
+END_TOKENS = ("eos", "eot", "eom")
+SPACE = "▁"
+GEMMA = ("gemma2", "gemma3")
 
 
 @dataclass(frozen=True, slots=True)
-class Cutting:
-    """How a byte-level vocabulary cuts a text, before pairs are merged within each piece.
+class Vocabulary:
+    """What a file says of its tokens.
 
-    patterns: regular expressions that are applied one after another; what they match, and what
-        lies between, are pieces.
-    composed: the text is brought into Unicode's composed form (NFC) first.
-    whole_tokens: a piece that is a token itself is not merged together from its parts.
-    starts: a text begins with the BOS token where the file does not say whether it does.
+    special: tokens that stand for no text; whole: parts of a text that are always one token;
+    named: the text of the tokens that transformers has a name for.
     """
 
-    patterns: tuple[str, ...]
-    composed: bool = False
-    whole_tokens: bool = False
-    starts: bool = False
+    tokens: Sequence[str]
+    special: Sequence[str]
+    whole: Sequence[str]
+    named: Mapping[str, str]
 
-
-GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-DIGIT = r"\p{N}"
-CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-WORD = r"[^\r\n\p{L}\p{N}]?\p{L}+"
-LINES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
-SIGNS = r" ?[^\s\p{L}\p{N}]+[\r\n]*"
-SIGNS_AND_SLASHES = r" ?[^\s\p{L}\p{N}]+[\r\n/]*"
-CL100K = rf"{CONTRACTION}|{WORD}|\p{{N}}{{1,3}}|{SIGNS}|{LINES}"
-QWEN2 = rf"{CONTRACTION}|{WORD}|\p{{N}}|{SIGNS}|{LINES}"
-UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
-BEFORE_WORD = r"[^\r\n\p{L}\p{N}]?"
-TEKKEN = (
-    rf"{BEFORE_WORD}{UPPER}*{LOWER}+|{BEFORE_WORD}{UPPER}+{LOWER}*"
-    rf"|\p{{N}}|{SIGNS_AND_SLASHES}|{LINES}"
-)
-O200K = (
-    rf"{BEFORE_WORD}{UPPER}*{LOWER}+{CONTRACTION}?|{BEFORE_WORD}{UPPER}+{LOWER}*{CONTRACTION}?"
-    rf"|\p{{N}}{{1,3}}|{SIGNS_AND_SLASHES}|{LINES}"
-)
-
-PLAIN_CUTTING = Cutting((GPT2,))
-DIGITS_CUTTING = Cutting((DIGIT, GPT2))
-NEOX_CUTTING = Cutting((GPT2,), composed=True)
-CL100K_CUTTING = Cutting((CL100K,))
-LLAMA3_CUTTING = Cutting((CL100K,), whole_tokens=True, starts=True)
-QWEN2_CUTTING = Cutting((QWEN2,), composed=True)
-TEKKEN_CUTTING = Cutting((TEKKEN,), whole_tokens=True, starts=True)
-O200K_CUTTING = Cutting((O200K,))
-
-# By tokenizer.ggml.pre; files from before that key say nothing, or "default".
-CUTTINGS: Mapping[str, Cutting] = MappingProxyType(
-    {
-        **dict.fromkeys(("default", "gpt-2", "trillion", "mellum"), PLAIN_CUTTING),
-        **dict.fromkeys(("smollm", "starcoder", "refact", "minerva-7b"), DIGITS_CUTTING),
-        **dict.fromkeys(("olmo", "mpt"), NEOX_CUTTING),
-        **dict.fromkeys(("dbrx", "smaug-bpe"), CL100K_CUTTING),
-        **dict.fromkeys(("llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"), LLAMA3_CUTTING),
-        **dict.fromkeys(("qwen2", "deepseek-r1-qwen"), QWEN2_CUTTING),
-        "tekken": TEKKEN_CUTTING,
-        "gpt-4o": O200K_CUTTING,
-    }
-)
-# Tokens that end a text, a turn of a chat or a message.
-END_TOKENS = tuple(f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
+    @property
+    def numbers(self) -> dict[str, int]:
+        return {token: number for number, token in enumerate(self.tokens)}
 
 
 def write_tokenizer(file: GgufFile, folder: Path) -> None:
@@ -91,79 +61,166 @@ def write_tokenizer(file: GgufFile, folder: Path) -> None:
     Raises DataError for a kind of tokenizer that is not known and for one that is damaged.
     """
     kind = file.value("tokenizer.ggml.model")
-    if kind not in KINDS:
+    if kind not in ("gpt2", "llama"):
         raise DataError(
-            f"{file.path}: tokenizers of the kind {kind!r} cannot be converted; known are "
-            f"{', '.join(KINDS)}. Give the original checkpoint instead of this file."
+            f"{file.path}: tokenizers of the kind {kind!r} cannot be converted; known are gpt2 "
+            "and llama. Give the original checkpoint instead of this file."
         )
-    cutting = _cutting(file) if kind == "gpt2" else None
-    starts = file.metadata.get("tokenizer.ggml.add_bos_token", cutting is None or cutting.starts)
-    ends = file.metadata.get("tokenizer.ggml.add_eos_token", False)
+    vocabulary = _vocabulary(file)
+    starts = kind == "llama" or cutting_of(file).starts
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **{f"{name}_token": token for name, token in vocabulary.named.items()},
+        "add_bos_token": _adds(file, vocabulary, "bos", starts),
+        "add_eos_token": _adds(file, vocabulary, "eos", False),
+        "clean_up_tokenization_spaces": False,
+    }
     try:
-        tokenizer = _read(file.path)
-        tokenizer.add_bos_token, tokenizer.add_eos_token = bool(starts), bool(ends)
-        if cutting is not None:
-            _cut(tokenizer.backend_tokenizer, cutting)
-        elif file.metadata.get("tokenizer.ggml.add_space_prefix") is False:
-            _without_first_space(tokenizer.backend_tokenizer)
-        tokenizer.save_pretrained(str(folder))
-    except Exception as error:  # many libraries are at work, on whatever the file holds
-        raise DataError(
-            f"{file.path}: the tokenizer cannot be converted ({type(error).__name__}: {error}). "
-            "If other programs can read the file, give the original checkpoint instead."
-        ) from None
-    _write_settings(file, folder, tokenizer)
+        tokenizer = (_byte_level if kind == "gpt2" else _sentencepiece)(file, vocabulary)
+        tokenizer.post_processor = _post_processor(vocabulary, settings)
+        tokenizer.add_special_tokens(_added(vocabulary.special, special=True))
+        tokenizer.add_tokens(_added(vocabulary.whole, special=False))
+        tokenizer.save(str(folder / "tokenizer.json"))
+    except DataError:
+        raise
+    except Exception as error:  # the library raises bare Exception
+        raise DataError(f"{file.path}: its tokenizer is damaged: {error}.") from None
+    _write_settings(file, folder, vocabulary, settings)
 
 
-def _cutting(file: GgufFile) -> Cutting:
-    name = file.metadata.get("tokenizer.ggml.pre", "default")
-    if name not in CUTTINGS:
+def _vocabulary(file: GgufFile) -> Vocabulary:
+    stored = file.texts("tokenizer.ggml.tokens")
+    tokens = [_spelled(token) for token in stored] if file.architecture in GEMMA else stored
+    twice = [token for token, times in Counter(tokens).items() if times > 1]
+    if twice:
+        raise DataError(f"{file.path} is damaged: its tokenizer has {twice[0]!r} twice.")
+    kinds = file.metadata.get("tokenizer.ggml.token_type", [0] * len(tokens))
+    if not isinstance(kinds, list) or len(kinds) != len(tokens):
         raise DataError(
-            f"{file.path}: it is not known how a tokenizer of the kind {name!r} cuts a text; known "
-            f"are {', '.join(CUTTINGS)}.{did_you_mean(str(name), CUTTINGS)} Give the original "
-            "checkpoint instead of this file."
+            f"{file.path} is damaged: tokenizer.ggml.token_type should be a list of {len(tokens)} "
+            "types, one for each token."
         )
-    return CUTTINGS[name]
-
-
-def _read(path: Path) -> Any:
-    """What transformers makes of the file, without the messages that are for its developers."""
-    with (
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stderr(nowhere),
-        warnings.catch_warnings(action="ignore"),
-    ):
-        from transformers import PreTrainedTokenizerFast
-
-        return PreTrainedTokenizerFast.from_pretrained(str(path.parent), gguf_file=path.name)
-
-
-def _cut(tokenizer: Tokenizer, cutting: Cutting) -> None:
-    cuts = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in cutting.patterns]
-    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*cuts, letters])
-    tokenizer.normalizer = normalizers.NFC() if cutting.composed else None
-    tokenizer.model.ignore_merges = cutting.whole_tokens
-
-
-def _without_first_space(tokenizer: Tokenizer) -> None:
-    """SentencePiece without a space before the text; transformers' reader puts one there always."""
-    tokenizer.normalizer = None
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    typed = list(zip(tokens, stored, kinds, strict=True))
+    numbers = {name: _number(file, key, tokens) for key, name in NAMED_TOKENS.items()}
+    named = {name: tokens[number] for name, number in numbers.items() if number is not None}
+    control = [token for token, _, kind in typed if kind == CONTROL]
+    defined = [token for token, own, kind in typed if kind == USER_DEFINED and token == own]
+    return Vocabulary(
+        tokens=tokens,
+        special=list(dict.fromkeys([*control, *named.values()])),
+        whole=defined,
+        named=named,
     )
 
 
-def _write_settings(file: GgufFile, folder: Path, tokenizer: Any) -> None:
-    path = folder / "tokenizer_config.json"
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("is_local", "local_files_only"):  # of the reading, not of the tokenizer
-        settings.pop(name, None)
-    settings["add_bos_token"] = tokenizer.add_bos_token
-    settings["add_eos_token"] = tokenizer.add_eos_token
-    path.write_text(json.dumps(settings, indent=1, ensure_ascii=False), encoding="utf-8")
-    ends = [file.metadata[key] for key in END_TOKENS if key in file.metadata]
+def _number(file: GgufFile, key: str, tokens: Sequence[str]) -> int | None:
+    """A number outside the vocabulary stands for no token, as in llama.cpp."""
+    number = file.metadata.get(f"tokenizer.ggml.{key}_token_id")
+    return number if isinstance(number, int) and number < len(tokens) else None
+
+
+def _adds(file: GgufFile, vocabulary: Vocabulary, name: str, unsaid: bool) -> bool:
+    said = file.metadata.get(f"tokenizer.ggml.add_{name}_token", unsaid)
+    return bool(said) and name in vocabulary.named
+
+
+def _byte_level(file: GgufFile, vocabulary: Vocabulary) -> Tokenizer:
+    cutting = cutting_of(file)
+    merges = (merge.partition(" ") for merge in file.texts("tokenizer.ggml.merges"))
+    pairs = [(left, right) for left, _, right in merges]
+    tokenizer = Tokenizer(
+        models.BPE(vocab=vocabulary.numbers, merges=pairs, ignore_merges=cutting.whole_tokens)
+    )
+    if cutting.composed:
+        tokenizer.normalizer = normalizers.NFC()
+    cuts = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in cutting.patterns]
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*cuts, letters])
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _sentencepiece(file: GgufFile, vocabulary: Vocabulary) -> Tokenizer:
+    """SentencePiece's BPE: the best token that two neighbours make together is made first.
+
+    Gemma's scores are not in the order of its merges, but its tokens are.
+    """
+    is_gemma = file.architecture in GEMMA
+    places = range(0, -len(vocabulary.tokens), -1)
+    scores = places if is_gemma else file.value("tokenizer.ggml.scores")
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=vocabulary.numbers,
+            merges=_merges(vocabulary.tokens, scores),
+            unk_token=vocabulary.named.get("unk"),
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    parts = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+    spaces = normalizers.Replace(" ", SPACE)
+    if not file.metadata.get("tokenizer.ggml.add_space_prefix", not is_gemma):
+        tokenizer.normalizer = spaces
+    elif file.architecture == "phi3":  # also before a text that begins with a space
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), spaces])
+        parts.append(decoders.Strip(" ", 1, 0))
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+        parts.append(decoders.Strip(" ", 1, 0))
+    tokenizer.decoder = decoders.Sequence(parts)
+    return tokenizer
+
+
+def _spelled(token: str) -> str:
+    """Tokens of spaces only are stored as such, where the vocabulary has SPACE for each.
+
+    They come about by merging, and are not parts that are looked for in a text.
+    """
+    return SPACE * len(token) if token and not token.strip(" ") else token
+
+
+def _merges(tokens: Sequence[str], scores: Sequence[float]) -> list[tuple[str, str]]:
+    """Every way in which two tokens make a third, best first (transformers, generate_merges)."""
+    known = set(tokens)
+    found = [
+        (-score, -cut, number, token[:cut], token[cut:])
+        for number, (token, score) in enumerate(zip(tokens, scores, strict=True))
+        for cut in range(1, len(token))
+        if token[:cut] in known and token[cut:] in known
+    ]
+    return [(left, right) for *_, left, right in sorted(found)]
+
+
+def _added(tokens: Sequence[str], special: bool) -> list[AddedToken]:
+    return [AddedToken(token, normalized=False, special=special) for token in tokens]
+
+
+def _post_processor(vocabulary: Vocabulary, settings: Mapping[str, Any]) -> Any:
+    """What stands before and after each text."""
+    before, after = (
+        [vocabulary.named[name]] if settings[f"add_{name}_token"] else [] for name in ("bos", "eos")
+    )
+    numbers = vocabulary.numbers
+    return processors.TemplateProcessing(
+        single=[*before, "$A", *after],
+        pair=[*before, "$A", *after, *(f"{token}:1" for token in before), "$B:1"]
+        + [f"{token}:1" for token in after],
+        special_tokens=[(token, numbers[token]) for token in {*before, *after}],
+    )
+
+
+def _write_settings(
+    file: GgufFile, folder: Path, vocabulary: Vocabulary, settings: Mapping[str, Any]
+) -> None:
+    def write(name: str, content: Mapping[str, Any]) -> None:
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        (folder / name).write_text(text, encoding="utf-8")
+
+    write("tokenizer_config.json", settings)
+    numbers = [_number(file, name, vocabulary.tokens) for name in END_TOKENS]
+    ends = sorted({number for number in numbers if number is not None})
     if ends:
-        path = folder / "generation_config.json"
-        path.write_text(json.dumps({"eos_token_id": sorted(set(ends))}), encoding="utf-8")
+        write("generation_config.json", {"eos_token_id": ends})
+    template = file.metadata.get("tokenizer.chat_template")
+    if isinstance(template, str):
+        (folder / "chat_template.jinja").write_text(template, encoding="utf-8", newline="")
