@@ -4,6 +4,7 @@ Two oracles: the model that was written to the file, and transformers' own reade
 the architecture. The reader leaves out some settings of a file, which are named where they matter.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ import pytest
 import torch
 import transformers
 from gguf import GGMLQuantizationType as Kind
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
+from evalharness.errors import DataError
 from evalharness.transformer.gguf import converted
-from tests.gguf_files import write_gguf
+from evalharness.transformer.gguf import rope as gguf_rope
+from evalharness.transformer.gguf.architectures import FREQUENCIES, Rotation
+from evalharness.transformer.gguf.reading import GgufFile, Tensor
+from tests import gguf_files
+from tests.gguf_files import llama3_factors, write_gguf
 from tests.models import make_tokenizer
 from tests.transformer import comparison
 
@@ -130,7 +138,7 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
     return found
 
 
-def settings(config: Any) -> dict[str, Any]:
+def said(config: Any) -> dict[str, Any]:
     """What a config says of the model itself."""
     return {name: value for name, value in config.to_dict().items() if name not in UNWRITTEN}
 
@@ -153,10 +161,10 @@ def test_a_model_comes_out_of_a_file_as_it_went_in(tmp_path: Path, family: str, 
     again = AutoModelForCausalLM.from_pretrained(str(folder)).eval()
     assert type(again) is type(model)
     assert (logits(again) - logits(model)).abs().max() < 1e-3
-    expected = settings(model.config)
+    expected = said(model.config)
     if family == "gpt2":
         expected["n_inner"] = 4 * expected["n_embd"]  # which None stands for
-    found = settings(again.config)
+    found = said(again.config)
     assert {name: found[name] for name in expected} == expected
 
 
@@ -213,7 +221,7 @@ def test_a_file_gives_what_transformers_own_reader_gives(
     for name, weight in ours.state_dict().items():
         assert torch.equal(weight, expected[name]), name
     assert torch.equal(logits(ours), logits(theirs))
-    found, read = settings(ours.config), settings(theirs.config)
+    found, read = said(ours.config), said(theirs.config)
     for name in found.keys() & read.keys() - UNREAD:
         # The epsilon of a norm is a float32 in the file, and was written shorter in the original.
         assert found[name] == read[name] or found[name] == pytest.approx(read[name]), name
@@ -316,3 +324,61 @@ def test_the_scaling_of_rotary_positions_comes_out_as_it_went_in(tmp_path: Path,
     assert again.config.rope_parameters.keys() >= model.config.rope_parameters.keys()
     for key, value in model.config.rope_parameters.items():
         assert again.config.rope_parameters[key] == pytest.approx(value)
+
+
+@given(
+    factor=st.floats(1.5, 64.0, width=32),
+    high=st.integers(2, 9),
+    context=st.integers(512, 40_000),
+    base=st.sampled_from([1e4, 5e5, 1e6]),
+    width=st.sampled_from([64, 96, 128]),
+)
+def test_llama3s_scaling_is_found_from_its_table_of_factors(
+    factor: float, high: int, context: int, base: float, width: int
+) -> None:
+    """The file has only the table; a reader that leaves it out is wrong beyond a few positions."""
+    rope = {
+        "rope_theta": base,
+        "factor": factor,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": float(high),
+        "original_max_position_embeddings": context,
+    }
+    table = llama3_factors(rope, width)
+    assume(sum(1.0 < each < factor for each in table) >= 2)
+    file = GgufFile(
+        Path("tiny.gguf"),
+        {"general.architecture": "llama", "llama.rope.freq_base": base},
+        {FREQUENCIES: Tensor(FREQUENCIES, (width // 2,), Kind.F32, 0, 2 * width)},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gguf_rope, "values", lambda *_: torch.tensor(table))
+        found = gguf_rope.rope_parameters(file, width, Rotation.WHOLE)
+    assert found.pop("rope_type") == "llama3"
+    assert found == pytest.approx(rope, rel=1e-3)
+
+
+def test_a_table_of_ones_scales_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, values = ROPES["llama3"]
+    monkeypatch.setattr(gguf_files, "llama3_factors", lambda *_: [1.0] * 32)
+    write_gguf(tmp_path / "tiny.gguf", make(family, **values))
+    config = json.loads((convert(tmp_path / "tiny.gguf") / "config.json").read_text())
+    assert config["rope_parameters"] == {"rope_type": "default", "rope_theta": 500000.0}
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([1.0] * 16 + [3.0, 2.0, 5.0] + [8.0] * 13, "are not those of Llama 3's rope scaling"),
+        ([1.0] * 16 + [8.0] * 16, "are not those of Llama 3's rope scaling"),
+        ([1.0, 8.0], r"should hold 32 factors, but its shape is \(2,\)"),
+    ],
+)
+def test_a_table_of_factors_that_is_of_no_known_scaling_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: list[float], message: str
+) -> None:
+    family, values = ROPES["llama3"]
+    monkeypatch.setattr(gguf_files, "llama3_factors", lambda *_: table)
+    write_gguf(tmp_path / "tiny.gguf", make(family, **values))
+    with pytest.raises(DataError, match=message):
+        convert(tmp_path / "tiny.gguf")

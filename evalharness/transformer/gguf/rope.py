@@ -58,7 +58,7 @@ def _scaling(file: GgufFile, base: float, turned: int) -> dict[str, Any]:
     if kind == "default":
         return {"rope_type": kind}
     if kind == "llama3":
-        return {"rope_type": kind, **_llama3(file, turned, base)}
+        return _llama3(file, turned, base)
     if kind == "longrope":
         return {"rope_type": kind, **_longrope(file, turned)}
     factor = file.number(
@@ -137,6 +137,8 @@ def _llama3(file: GgufFile, turned: int, base: float) -> dict[str, Any]:
     _check_length(file, FREQUENCIES, table, turned)
     turns = base ** (-np.arange(0, turned, 2) / turned) / (2 * np.pi)
     factor = float(str(np.float32(table.max())))
+    if (table == 1).all():
+        return {"rope_type": "default"}
     between = (table > 1 + 1e-5) & (table < factor * (1 - 1e-5))
     if between.sum() >= 2:
         way = (1 / table[between] - 1 / factor) / (1 - 1 / factor)
@@ -146,6 +148,7 @@ def _llama3(file: GgufFile, turned: int, base: float) -> dict[str, Any]:
         way = np.clip((context * turns - 1) / (high - 1), 0, 1)
         if np.allclose(table, 1 / (way + (1 - way) / factor), rtol=1e-4):
             return {
+                "rope_type": "llama3",
                 "factor": factor,
                 "low_freq_factor": 1.0,
                 "high_freq_factor": high,

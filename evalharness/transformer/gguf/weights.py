@@ -17,7 +17,9 @@ from evalharness.errors import DataError
 from evalharness.transformer.gguf.architectures import ROPE_TABLES, Architecture, Change
 from evalharness.transformer.gguf.reading import GgufFile, Tensor
 
-# What is not quantised keeps its type. MEASUREMENT
+# What is not quantised keeps its type: SmolLM2 from float16 takes 269 MB on disk in place of 538,
+# and is loaded as float32 in 0.35 s in place of 0.2 s, as bfloat16 or float16 no slower. What is
+# quantised becomes float32, since a scale times a number has more digits than float16 keeps.
 PLAIN = {
     GGMLQuantizationType.F32: torch.float32,
     GGMLQuantizationType.F16: torch.float16,
