@@ -51,9 +51,9 @@ class Transformer(nn.Module):
             hidden = layer(hidden, own, attention)
         return self.norm(hidden)  # type: ignore[no-any-return]
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(..., W) -> (..., V) in float32, so that a softmax over it is exact enough."""
-        logits: Tensor = self.output(hidden).float()
+    def logits(self, hidden: Tensor, tokens: slice = slice(None)) -> Tensor:
+        """(..., W) -> (..., V), or of some tokens only, in float32: exact enough for a softmax."""
+        logits = functional.linear(hidden, self.output.weight[tokens]).float()
         cap = self.config.logit_softcap
         return logits if cap is None else logits.div_(cap).tanh_().mul_(cap)
 
