@@ -72,11 +72,13 @@ def byte_level(tokenizer: PreTrainedTokenizerFast | None = None, **more: Any) ->
     }
 
 
-def sentencepiece(texts: Sequence[str], added: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+def sentencepiece(
+    texts: Sequence[str], added: Sequence[str] = (), vocabulary: int = 400, **more: Any
+) -> dict[str, Any]:
     """The same of a SentencePiece vocabulary learnt from `texts`, with `added` parts of text."""
     learning = Tokenizer(models.BPE())
     learning.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, show_progress=False)
     learning.train_from_iterator(texts, trainer)
     numbers = learning.get_vocab()
     pieces = sorted(numbers, key=numbers.__getitem__)

@@ -23,8 +23,9 @@ from evalharness.errors import DataError
 from evalharness.transformer.gguf import converted, weights
 from evalharness.transformer.gguf.reading import read_gguf
 from evalharness.transformer.weights import weight_files
-from tests.gguf_files import write_gguf
-from tests.models import make_tokenizer
+from tests.gguf_files import byte_level, sentencepiece, write_gguf
+from tests.gguf_models import ROPES, make
+from tests.models import CORPUS, make_tokenizer
 
 
 def llama(**sizes: Any) -> LlamaForCausalLM:
@@ -186,11 +187,13 @@ def test_a_tensor_that_the_architecture_has_not_is_named(tmp_path: Path) -> None
     [
         ({"expert_count": 8}, r"llama\.expert_count is 8"),
         ({"attention.sliding_window": 64}, r"llama\.attention\.sliding_window is 64"),
+        ({"rope.dimension_count": 7}, "not 7 of a head"),
         ({"rope.dimension_count": 8}, "8 of the 16 elements"),
         ({"attention.value_length": 8}, "different widths"),
         ({"attention.head_count": [4, 4]}, r"attention\.head_count.* a list of 2"),
         ({"block_count": 0}, r"block_count.* 0"),
-        ({"block_count": 2**31}, r"'blk\.2\.attn_norm\.weight' is missing"),
+        ({"block_count": 3}, r"'blk\.2\.attn_norm\.weight' is missing"),
+        ({"block_count": 2**31}, "2147483648 layers, but has only 20 tensors"),
         ({"attention.head_count": 5, "attention.key_length": 16}, "does not fit 5 heads"),
         ({"attention.layer_norm_rms_epsilon": "small"}, "should be one positive number"),
         ({"rope.scaling.type": "stretched"}, "'stretched' is not known"),
@@ -234,11 +237,23 @@ def test_what_is_no_gguf_file_is_told_from_one_that_is_cut(
         convert(path)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+# A file of each kind of tokenizer, of rotary positions and of layers.
+KINDS_OF_FILES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "llama": ("llama", {}, byte_level(pre="smollm")),
+    "llama3": (*ROPES["llama3"], sentencepiece(CORPUS, vocabulary=61)),
+    "yarn": (*ROPES["yarn"], byte_level(pre="qwen2")),
+    "longrope": (*ROPES["longrope on a part of each head"], byte_level()),
+    "gemma3": ("gemma3", {}, sentencepiece(CORPUS, ["  "], vocabulary=60)),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS_OF_FILES)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a file up to the last one that belongs to a tensor."""
     file = tmp_path_factory.mktemp("whole") / "tiny.gguf"
-    write_gguf(file, llama())
+    family, values, tokenizer = KINDS_OF_FILES[request.param]
+    write_gguf(file, make(family, **values), tokenizer)
+    convert(file)
     tensors = read_gguf(file).tensors.values()
     return file.read_bytes()[: max(tensor.start + tensor.size for tensor in tensors)]
 

@@ -38,6 +38,12 @@ def configuration(file: GgufFile, architecture: Architecture) -> dict[str, Any]:
 
     Raises DataError for a setting that is missing, impossible, or has no counterpart.
     """
+    layers = file.count(file.own("block_count"))
+    if layers > len(file.tensors):
+        raise DataError(
+            f"{file.path} is damaged: it says that the model has {layers} layers, but has only "
+            f"{len(file.tensors)} tensors."
+        )
     _check_foreign_settings(file, architecture)
     config = {
         "architectures": [architecture.transformers_class],
@@ -128,7 +134,7 @@ def _windows(
         pattern = [(layer + 1) % pattern != 0 if pattern else False for layer in range(layers)]
     if config["sliding_window"] is None:
         pattern = [False] * layers
-    if len(pattern) != layers:
+    if not isinstance(pattern, list) or len(pattern) != layers:
         raise DataError(f"{file.path}: the pattern of windows is not one of {layers} layers.")
     width = config["head_dim"]
     if layers == architecture.query_width_layers:

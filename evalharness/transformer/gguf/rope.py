@@ -22,7 +22,12 @@ YARN_KEYS = {
     "beta_slow": "yarn_beta_slow",
 }
 # Settings under `rope.scaling.` that transformers has no counterpart for, and what means nothing.
-FOREIGN = {"alpha": (0.0, 1.0), "yarn_ext_factor": (1.0, -1.0), "yarn_log_multiplier": (0.0,)}
+FOREIGN = {
+    "alpha": (0.0, 1.0),
+    "attn_factor": (1.0,),
+    "yarn_ext_factor": (1.0, -1.0),
+    "yarn_log_multiplier": (0.0,),
+}
 
 
 def rope_parameters(file: GgufFile, head_width: int, rotation: Rotation) -> dict[str, Any]:
@@ -32,6 +37,8 @@ def rope_parameters(file: GgufFile, head_width: int, rotation: Rotation) -> dict
     """
     base = file.number(file.own("rope.freq_base"), 10000.0)
     turned = file.count(file.own("rope.dimension_count"), head_width)
+    if turned % 2:
+        raise DataError(f"{file.path}: positions turn pairs of elements, not {turned} of a head.")
     parameters = {"rope_theta": float(base), **_scaling(file, float(base), turned)}
     if rotation is Rotation.PART:
         parameters["partial_rotary_factor"] = _part(turned, head_width)
@@ -53,7 +60,7 @@ def _scaling(file: GgufFile, base: float, turned: int) -> dict[str, Any]:
     kind = _kind(file)
     for name, neutral in FOREIGN.items():
         found = file.metadata.get(file.own(f"rope.scaling.{name}"), neutral[0])
-        if found not in neutral:
+        if found not in neutral and (kind, name) != ("longrope", "attn_factor"):
             raise DataError(f"{file.path}: rope scaling with {name} = {found} is not known.")
     if kind == "default":
         return {"rope_type": kind}
@@ -94,10 +101,8 @@ def _kind(file: GgufFile) -> str:
 
 def _yarn(file: GgufFile) -> dict[str, Any]:
     original = file.count(file.own("rope.scaling.original_context_length"))
-    found = {
-        name: file.metadata.get(file.own(f"rope.scaling.{key}")) for name, key in YARN_KEYS.items()
-    }
-    given = {name: float(value) for name, value in found.items() if value is not None}
+    keys = {name: file.own(f"rope.scaling.{key}") for name, key in YARN_KEYS.items()}
+    given = {name: float(file.number(key)) for name, key in keys.items() if key in file.metadata}
     return {"original_max_position_embeddings": original, **given}
 
 
@@ -111,9 +116,9 @@ def _longrope(file: GgufFile, turned: int) -> dict[str, Any]:
         factors = values(file, file.tensors[table]).float().numpy()
         _check_length(file, table, factors, turned)
         parameters[name] = [float(str(factor)) for factor in factors]
-    attention = file.metadata.get(file.own("rope.scaling.attn_factor"))
-    if attention:
-        parameters["attention_factor"] = float(attention)
+    attention = file.own("rope.scaling.attn_factor")
+    if attention in file.metadata:
+        parameters["attention_factor"] = float(file.number(attention))
     return parameters
 
 
@@ -143,17 +148,18 @@ def _llama3(file: GgufFile, turned: int, base: float) -> dict[str, Any]:
     if between.sum() >= 2:
         way = (1 / table[between] - 1 / factor) / (1 - 1 / factor)
         rise, start = np.polyfit(turns[between], way, 1)  # way = (context * turns - 1) / (high - 1)
-        # The table is in float32: rounding gives back the numbers that it was made from.
-        high, context = round(1 - 1 / start, 3), round(-rise / start)
-        way = np.clip((context * turns - 1) / (high - 1), 0, 1)
-        if np.allclose(table, 1 / (way + (1 - way) / factor), rtol=1e-4):
-            return {
-                "rope_type": "llama3",
-                "factor": factor,
-                "low_freq_factor": 1.0,
-                "high_freq_factor": high,
-                "original_max_position_embeddings": context,
-            }
+        if start < 0 < rise:
+            # The table is in float32: rounding gives back the numbers that it was made from.
+            high, context = round(1 - 1 / start, 3), round(-rise / start)
+            way = np.clip((context * turns - 1) / (high - 1), 0, 1)
+            if np.allclose(table, 1 / (way + (1 - way) / factor), rtol=1e-4):
+                return {
+                    "rope_type": "llama3",
+                    "factor": factor,
+                    "low_freq_factor": 1.0,
+                    "high_freq_factor": high,
+                    "original_max_position_embeddings": context,
+                }
     raise DataError(
         f"{file.path}: the factors in {FREQUENCIES} are not those of Llama 3's rope scaling, the "
         "only one with such a table that transformers knows."

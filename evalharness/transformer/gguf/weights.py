@@ -112,7 +112,6 @@ def _expected(
             continue
         for ending in endings(part):
             yield part + ending, (name + ending, architecture.changes.get(part))
-    # One layer at a time: the number of layers in a damaged file may be in the millions.
     for layer in range(file.count(file.own("block_count"))):
         for part, name in architecture.layer_parts.items():
             for ending in endings(part):
