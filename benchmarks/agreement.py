@@ -7,8 +7,8 @@ from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask
 from evalharness.records import GenerationResponse, LogLikelihoodResponse, Response
 
-# Of a continuation's log-probability, in float32.
-TOLERANCE = 1e-3
+# Of the log-probability of one token, in float32: rounding adds up over a continuation.
+TOLERANCE = 1e-4
 
 
 class DisagreementError(Exception):
@@ -18,8 +18,8 @@ class DisagreementError(Exception):
 def agreement(task: PreparedTask, ours: MeasuredHere, theirs: Measured) -> Agreement:
     """Compare answer by answer, and the task's scores of both.
 
-    Raises DisagreementError when log-probabilities differ by more than TOLERANCE, texts or scores
-    differ, or not everything was answered by both.
+    Raises DisagreementError when log-probabilities differ by more than TOLERANCE a token, texts or
+    scores differ, or not everything was answered by both.
     """
     requests = sum(1 for _ in task.instances())
     if not len(ours.answers) == len(theirs.answers) == requests:
@@ -28,7 +28,7 @@ def agreement(task: PreparedTask, ours: MeasuredHere, theirs: Measured) -> Agree
         )
     scores = _scores(task, _responses(ours.answers, ours.continuation_tokens))
     their_scores = _scores(task, _responses(theirs.answers, ours.continuation_tokens))
-    largest = _compare(ours.answers, theirs.answers)
+    largest = _compare(ours, theirs)
     if scores != their_scores:
         raise DisagreementError(f"the scores are {scores} and {their_scores}")
     return Agreement(
@@ -38,17 +38,18 @@ def agreement(task: PreparedTask, ours: MeasuredHere, theirs: Measured) -> Agree
     )
 
 
-def _compare(ours: Sequence[float | str], theirs: Sequence[float | str]) -> float | None:
+def _compare(ours: MeasuredHere, theirs: Measured) -> float | None:
     """The largest difference of two log-probabilities; None for texts, which must be equal."""
     largest = None
-    for index, (own, other) in enumerate(zip(ours, theirs, strict=True)):
+    pairs = zip(ours.answers, theirs.answers, ours.continuation_tokens, strict=True)
+    for index, (own, other, tokens) in enumerate(pairs):
         if isinstance(own, float) and isinstance(other, float):
             difference = abs(own - other)
             # Turned round so that a NaN is a disagreement too.
-            if not difference <= TOLERANCE:
+            if not difference <= TOLERANCE * tokens:
                 raise DisagreementError(
-                    f"request {index}: log-probabilities {own} and {other} differ by more than "
-                    f"{TOLERANCE}"
+                    f"request {index}: log-probabilities {own} and {other} of {tokens} tokens "
+                    f"differ by more than {TOLERANCE} a token"
                 )
             largest = max(difference, largest or 0.0)
         elif own != other:
