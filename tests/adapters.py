@@ -82,7 +82,9 @@ def _random(generator: torch.Generator, *shape: int) -> Tensor:
 
 def _size(module: torch.nn.Module) -> tuple[int, int]:
     """Outputs and inputs; transformers' Conv1D stores them the other way round."""
-    rows, columns = module.weight.shape
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    rows, columns = weight.shape
     return (columns, rows) if type(module).__name__ == "Conv1D" else (rows, columns)
 
 

@@ -107,9 +107,13 @@ def _try_one(
     statuses = []
     for task, problem in one.errors.items():
         statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
-        # The calls that a traceback remembers hold the model.
-        problem.with_traceback(None)
+        _forget_calls(problem)
     return one, statuses
+
+
+def _forget_calls(error: BaseException) -> None:
+    """An error that is kept must not keep the calls that led to it, which hold the model."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _run_one(
