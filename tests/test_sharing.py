@@ -152,7 +152,7 @@ def test_an_adapter_that_was_overwritten_is_refused_and_has_another_fingerprint(
     [
         ("aa", "adapter: there is no folder aa. Did you mean 'a'"),
         ("plugins", "plugins is not an adapter as PEFT saves it"),
-        ("wide", "'model.layers.0.self_attn.q_proj'.*48 inputs.*another base"),
+        ("wide", r"layers.0.mlp.down_proj'.* 50 inputs to 48 outputs.*another base"),
     ],
 )
 def test_an_adapter_that_cannot_be_used_is_known_before_anything_is_computed(

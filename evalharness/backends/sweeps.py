@@ -62,11 +62,14 @@ def _matches(spec: ModelSpec, kind: str, pattern: str) -> list[str]:
         raise UsageError(f"model {spec.text!r}: nothing matches {pattern!r}. {_there(pattern)}")
     for match in sorted(matches, key=_natural):
         path = Path(match)
+        hint = "Choose a pattern that only checkpoints match."
+        if kind == "reference" and (path / _MARKS["adapter"]).is_file():
+            hint = f"It is an adapter: {spec.scheme}:BASE?adapter={pattern}."
         if not (path / _MARKS[kind]).is_file() and not (path.is_file() and path.suffix == ".gguf"):
             raise UsageError(
-                f"model {spec.text!r}: {match!r} matches, too, but is no "
+                f"model {spec.text!r}: {match!r} matches, but is no "
                 f"{'checkpoint' if kind == 'reference' else 'adapter'}: it has no {_MARKS[kind]}. "
-                "Choose a pattern that only checkpoints match."
+                f"{hint}"
             )
 
     def place(match: str) -> tuple[bool, int, list[str | int]]:

@@ -71,7 +71,10 @@ def read_adapter(folder: Path, config: TransformerConfig) -> Adapter:
     fitting = _Fitting(weights_file, config)
     updates: dict[str, Update] = {}
     for module, (down, up) in pairs.items():
-        updates.update(fitting.updates(module, down, up, settings))
+        more = dict(fitting.updates(module, down, up, settings))
+        if more.keys() & updates.keys():
+            raise DataError(f"{weights_file} changes {module!r} twice, under two names.")
+        updates |= more
     _check_complete(weights_file, pairs, settings, fitting)
     parameters = sum(each.numel() for pair in pairs.values() for each in pair)
     return Adapter(folder, updates, parameters)

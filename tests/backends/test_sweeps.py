@@ -89,13 +89,15 @@ def test_other_schemes_may_have_stars(folder: Path) -> None:  # noqa: ARG001
     [
         ("builtin:runs/step-*", r"nothing matches 'runs/step-\*'. In runs there is: checkpoint-5"),
         ("builtin:run/checkpoint-*", "There is no 'run' in .*Did you mean 'runs'"),
-        ("builtin:runs/*", r"'runs/trainer_state.json' matches, too, but is no checkpoint"),
+        ("builtin:runs/*", r"'runs/trainer_state.json' matches, but is no checkpoint"),
+        ("builtin:lora/*", r"no config.json. It is an adapter: builtin:BASE\?adapter=lora/\*"),
         ("builtin:x?adapter=runs/c*", "no adapter: it has no adapter_config.json"),
         ("builtin:runs/c*?adapter=runs/c*", "a spec for each base"),
     ],
 )
 def test_what_a_pattern_cannot_mean_is_refused(folder: Path, spec: str, message: str) -> None:
     checkpoints(folder, "runs/checkpoint-5")
+    checkpoints(folder, "lora/checkpoint-5", mark="adapter_config.json")
     (folder / "runs" / "trainer_state.json").write_text("{}")
     with pytest.raises(UsageError, match=message):
         expand_specs([spec])

@@ -192,6 +192,15 @@ def test_tensors_that_do_not_fit_are_named(adapter: Path, alter: Alter, message:
         read_adapter(adapter, read_config(adapter.parent / "base"))
 
 
+def test_a_module_that_is_changed_under_two_names_is_refused(adapter: Path) -> None:
+    """Checkpoints may leave the prefix out; which of the two is meant nobody knows."""
+    name = "base_model.model.layers.0.self_attn.q_proj"
+    for half, shape in (("A", (4, 36)), ("B", (36, 4))):
+        change(adapter, add(f"{name}.lora_{half}.weight", *shape))
+    with pytest.raises(DataError, match="twice, under two names"):
+        read_adapter(adapter, read_config(adapter.parent / "base"))
+
+
 @pytest.mark.parametrize(
     ("module", "hint"),
     [
