@@ -341,6 +341,8 @@ class Model:
     fingerprint  sha256 over everything that can change an answer
     reusable     its answers depend on the request alone and cost something: they are kept in the
                  store. Baselines look at the whole sample and are asked again instead.
+    series       the spec with wildcards that it was found by, or ""
+    step         of the training, where it is one of a series and its name has a number
     """
 
     spec: str
@@ -352,6 +354,8 @@ class Model:
     device: str
     max_length: int
     reusable: bool = True
+    series: str = ""
+    step: int | None = None
 
 
 class Backend(Protocol):

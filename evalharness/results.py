@@ -86,7 +86,7 @@ class TaskResult(_Record):
 
 
 class ModelResult(_Record):
-    """The model as it was run."""
+    """The model as it was run, and its place in a series of checkpoints where it has one."""
 
     spec: str
     name: str
@@ -96,6 +96,8 @@ class ModelResult(_Record):
     dtype: str
     device: str
     max_length: int
+    series: str = ""
+    step: int | None = None
 
 
 class Results(_Record):

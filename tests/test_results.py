@@ -25,6 +25,14 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_run(tmp_path) == (RECORD, RESULTS)
 
 
+def test_runs_of_before_there_were_series_are_read(tmp_path: Path) -> None:
+    write_run(tmp_path, RECORD)
+    text = RESULTS.model_dump_json(by_alias=True)
+    assert '"series":"","step":null' in text
+    (tmp_path / "results.json").write_text(text.replace(',"series":"","step":null', ""))
+    assert read_run(tmp_path) == (RECORD, RESULTS)
+
+
 def test_a_write_that_is_interrupted_leaves_the_old_file_and_no_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

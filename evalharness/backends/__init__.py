@@ -1,6 +1,10 @@
 """Backends: whatever answers requests. A model spec is SCHEME:REFERENCE?option=value&..."""
 
+from collections.abc import Sequence
+
+from evalharness.backends.bases import Bases
 from evalharness.backends.spec import ModelSpec, parse_spec
+from evalharness.backends.sweeps import expand_specs
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
@@ -12,11 +16,24 @@ def open_backend(spec: str) -> Backend:
 
     Raises UsageError for a spec that is not one, DataError for a checkpoint that cannot be used.
     """
-    parsed = parse_spec(spec)
+    return _opened(parse_spec(spec), Bases())
+
+
+def open_backends(specs: Sequence[str]) -> list[Backend]:
+    """The backends of all specs, in order; a spec with wildcards is all that matches.
+
+    Models that stand on one base share it: it is loaded once for those that are asked one after
+    another. Raises the errors of open_backend, and UsageError for wildcards that nothing matches.
+    """
+    bases = Bases()
+    return [_opened(spec, bases) for spec in expand_specs(specs)]
+
+
+def _opened(parsed: ModelSpec, bases: Bases) -> Backend:
     if parsed.scheme == "builtin":
         from evalharness.backends.builtin import open_builtin
 
-        return open_builtin(parsed)
+        return open_builtin(parsed, bases)
     if parsed.scheme == "baseline":
         from evalharness.backends.baseline import open_baseline
 

@@ -6,13 +6,21 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 from pydantic import BaseModel, Field
 
-from evalharness.backends.checkpoint import description_files, digests, find_checkpoint, fingerprint
+from evalharness.backends.bases import Bases
+from evalharness.backends.checkpoint import (
+    description_files,
+    digests,
+    find_adapter,
+    find_checkpoint,
+    fingerprint,
+)
 from evalharness.backends.encoding import (
     EncodedJob,
     check_vocabulary,
@@ -39,6 +47,7 @@ from evalharness.records import (
     RollingLogLikelihood,
 )
 from evalharness.sources import file_digest
+from evalharness.transformer.adapters import adapted, adapter_files, read_adapter
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
@@ -53,40 +62,47 @@ class BuiltinOptions(BaseModel):
 
     max_length may only shorten the context of the model; pack_size (tokens; chosen by a measurement
     unless given) and slots (sequences) change how fast it answers and how much memory it takes,
-    never what it answers. accept_licence says that the terms of a model of the catalogue are agreed
-    to, before it is downloaded.
+    never what it answers. adapter is a folder with a LoRA adapter that PEFT saved. accept_licence
+    says that the terms of a model of the catalogue are agreed to, before it is downloaded.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     revision: str | None = None
     chat_template: Path | None = None
+    adapter: Path | None = None
     max_length: int | None = Field(default=None, ge=2)
     pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
     accept_licence: str | None = None
 
 
-def open_builtin(spec: ModelSpec) -> "BuiltinBackend":
+def open_builtin(spec: ModelSpec, bases: Bases) -> "BuiltinBackend":
     """Find and check the checkpoint; the weights are loaded when they are first needed.
+
+    bases: what the model shares with others that stand on the same checkpoint.
 
     Raises UsageError for options that do not fit, DataError for a checkpoint that cannot be read.
     """
     options = parse_options(spec, BuiltinOptions)
     folder = find_checkpoint(spec.reference, options.revision, options.accept_licence)
-    return BuiltinBackend(spec, options, folder)
+    if options.adapter is not None:
+        options = options.model_copy(update={"adapter": find_adapter(options.adapter)})
+    return BuiltinBackend(spec, options, folder, bases)
 
 
 class BuiltinBackend:
     """Scores and generates with evalharness's own transformer and engine."""
 
-    def __init__(self, spec: ModelSpec, options: BuiltinOptions, folder: Path) -> None:
+    def __init__(
+        self, spec: ModelSpec, options: BuiltinOptions, folder: Path, bases: Bases
+    ) -> None:
         self._folder = folder
         self._options = options
         if options.chat_template is not None:
             _check_template(options.chat_template)
         # Digests come first: what is overwritten after them is found out when the model is loaded.
-        described = digests(folder, description_files(folder)) | _template_digest(options)
+        described = digests(folder, description_files(folder)) | _digests_beside(options)
         self._config = read_config(folder, options.max_length)
         self._tokenizer = Tokenizer(folder, options.chat_template)
         self._device = _device(options.device)
@@ -95,7 +111,16 @@ class BuiltinBackend:
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
-        self._files = described | digests(folder, check_weights(folder, self._config))
+        parameters = self._config.parameters
+        if options.adapter is not None:
+            parameters += read_adapter(options.adapter, self._config).parameters
+        weights = digests(folder, check_weights(folder, self._config))
+        self._files = described | weights
+        self._base = bases.base(
+            (folder, frozenset(weights.items()), self._config, self._dtype, self._device),
+            # Not a method: the base may outlive this model, and would keep it.
+            partial(load_transformer, folder, self._config, self._dtype, self._device),
+        )
         self.model = Model(
             spec=spec.text,
             name=_name(spec),
@@ -108,10 +133,12 @@ class BuiltinBackend:
                 },
             ),
             architecture=self._config.architecture,
-            parameters=self._config.parameters,
+            parameters=parameters,
             dtype=_dtype_name(self._dtype),
             device=self._device.type,
             max_length=self._config.max_length,
+            series=spec.series,
+            step=spec.step,
         )
 
     @property
@@ -230,18 +257,24 @@ class BuiltinBackend:
     def _load(self) -> Transformer:
         if self._transformer is None:
             started = time.perf_counter()
-            transformer = load_transformer(self._folder, self._config, self._dtype, self._device)
+            base = self._base.transformer()
+            if self._device.type == "cuda":
+                # What the model before has left is free for the cache of this one.
+                torch.cuda.empty_cache()
+            adapter = self._options.adapter
+            model = base if adapter is None else adapted(base, read_adapter(adapter, self._config))
             self._check_unchanged()
-            self._transformer = transformer
+            self._transformer = model
             self.load_seconds = time.perf_counter() - started
         return self._transformer
 
     def _check_unchanged(self) -> None:
         """Raises DataError when the files are not those that the fingerprint is of."""
         files = [*description_files(self._folder), *weight_files(self._folder)]
-        now = digests(self._folder, files) | _template_digest(self._options)
+        now = digests(self._folder, files) | _digests_beside(self._options)
         changed = sorted(name for name, _ in now.items() ^ self._files.items())
         if changed:
+            self._base.let_go()
             raise DataError(
                 f"{self._folder}: {changed[0]} changed while the checkpoint was loaded, so that "
                 "its answers would be taken for those of another one. Run again when nothing "
@@ -288,11 +321,14 @@ def _not_finite(dtype: str) -> Failure:
 def _name(spec: ModelSpec) -> str:
     """What tables call the model: the end of its path, and the options that change answers."""
     name = Path(spec.reference).name if "/" in spec.reference else spec.reference
-    shown = [f"{key}={value}" for key, value in spec.options.items() if key not in _NEUTRAL]
+    if "adapter" in spec.options:
+        name = f"{name} + {Path(spec.options['adapter']).name}"
+    shown = [f"{key}={value}" for key, value in spec.options.items() if key not in _NOT_SHOWN]
     return f"{name} ({', '.join(shown)})" if shown else name
 
 
-_NEUTRAL = ("pack_size", "slots", "device", "accept_licence")
+# What changes no answer, and what is part of the name.
+_NOT_SHOWN = ("pack_size", "slots", "device", "accept_licence", "adapter")
 
 
 def _device(wanted: str) -> torch.device:
@@ -337,7 +373,12 @@ def _check_template(path: Path) -> None:
         ) from None
 
 
-def _template_digest(options: BuiltinOptions) -> dict[str, str]:
-    """The chat template given in place of the checkpoint's own, wherever it lies."""
-    path = options.chat_template
-    return {} if path is None else {"?chat_template": file_digest(path)}
+def _digests_beside(options: BuiltinOptions) -> dict[str, str]:
+    """Of what is given in options, wherever it lies: another chat template, an adapter."""
+    found = {}
+    if options.chat_template is not None:
+        found["?chat_template"] = file_digest(options.chat_template)
+    if options.adapter is not None:
+        for file in adapter_files(options.adapter):
+            found[f"?adapter/{file.name}"] = file_digest(file)
+    return found

@@ -47,6 +47,14 @@ def find_checkpoint(
     )
 
 
+def find_adapter(path: Path) -> Path:
+    """The folder of an adapter. Raises DataError when there is none."""
+    folder = path.expanduser()
+    if not folder.is_dir():
+        raise DataError(f"adapter: there is no folder {folder}.{_nearest(folder)}")
+    return folder
+
+
 def _nearest(path: Path) -> str:
     """The question whether its nearest sibling is meant by the part of a path that is missing."""
     while not path.parent.is_dir() and path.parent != path:

@@ -11,12 +11,17 @@ from evalharness.errors import UsageError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A spec taken apart; `text` is what the user wrote."""
+    """A spec taken apart; `text` is what the user wrote.
+
+    series  the spec with wildcards that it is one of (see sweeps.py), at its `step`
+    """
 
     text: str
     scheme: str
     reference: str
     options: dict[str, str] = field(default_factory=dict)
+    series: str = ""
+    step: int | None = None
 
 
 def parse_spec(text: str) -> ModelSpec:

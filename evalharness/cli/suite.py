@@ -1,12 +1,13 @@
 """What `run` does: every model through every task, and nothing lost for another's fault."""
 
+import gc
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import click
 
-from evalharness.backends import open_backend
+from evalharness.backends import open_backends
 from evalharness.cli.ending import say_error
 from evalharness.config import Suite
 from evalharness.discovery import find_tasks, select_tasks
@@ -50,7 +51,7 @@ class PlannedModel:
 def open_suite(suite: Suite) -> tuple[list[Backend], list[PreparedTask]]:
     """Everything is found and checked before anything is computed."""
     chosen = select_tasks(find_tasks(suite.tasks_dir), suite.tasks)
-    backends = [open_backend(model) for model in dict.fromkeys(suite.models)]
+    backends = open_backends(suite.models)
     prepared = [
         prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
         for task in chosen
@@ -70,20 +71,12 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     backends, prepared = open_suite(suite)
     done: list[EvaluatedRun] = []
     statuses: list[int] = []
-    for backend in backends:
-        name = backend.model.name
-        try:
-            one = _run_one(suite, backend, prepared, command)
-        except NothingSupportedError as error:
-            _say_skipped(name, error.skipped)
-            continue
-        except Exception as error:
-            statuses.append(say_error(error, debug=debug, about=f"{name}: "))
-            continue
-        _say_skipped(name, one.record.skipped)
-        done.append(one)
-        for task, problem in one.errors.items():
-            statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
+    while backends:
+        # Nothing here keeps a model that is done: the next one needs its memory.
+        one, problems = _try_one(suite, backends.pop(0), prepared, command, debug=debug)
+        gc.collect()
+        done += [one] if one is not None else []
+        statuses += problems
     if not done and not statuses:
         raise UsageError("nothing was run: none of the models can answer any of the tasks.")
     print_runs(done, output_format)
@@ -91,6 +84,36 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
         # An internal error must be seen behind mistakes of the user.
         return min(statuses)
     return _say_failed(done) if _too_many_failed(done, suite.allow_failed) else 0
+
+
+def _try_one(
+    suite: Suite,
+    backend: Backend,
+    prepared: Sequence[PreparedTask],
+    command: Sequence[str],
+    *,
+    debug: bool,
+) -> tuple[EvaluatedRun | None, list[int]]:
+    """The run of one model, unless it could not be made, and the exit statuses of its errors."""
+    name = backend.model.name
+    try:
+        one = _run_one(suite, backend, prepared, command)
+    except NothingSupportedError as error:
+        _say_skipped(name, error.skipped)
+        return None, []
+    except Exception as error:
+        return None, [say_error(error, debug=debug, about=f"{name}: ")]
+    _say_skipped(name, one.record.skipped)
+    statuses = []
+    for task, problem in one.errors.items():
+        statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
+        _forget_calls(problem)
+    return one, statuses
+
+
+def _forget_calls(error: BaseException) -> None:
+    """An error that is kept must not keep the calls that led to it, which hold the model."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
 def _run_one(

@@ -3,7 +3,8 @@
 All numbers are formatted here and all places computed; templates only lay out.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.report.text import amount, interval, number, short, visible
@@ -57,30 +58,54 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run of a model."""
+    """One run of a model; `heading` names its series where it is the first one of it."""
 
     model: str
     full_name: str
     cells: tuple[Cell, ...]
+    in_series: bool
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Checkpoints of one training run: their steps in the order of the rows, or else names."""
+
+    name: str
+    steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """Families over columns, and a row for each run."""
+    """Families over columns, and a row for each run; the rows of a series follow one another."""
 
     families: tuple[Family, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    series: tuple[Series, ...]
 
 
 def order_runs(runs: Sequence[Run]) -> list[Run]:
-    """Models first, then baselines, each by name; equal names by run id."""
+    """Models, then series of checkpoints by step, then baselines, each by name, then by run id."""
 
-    def key(run: Run) -> tuple[bool, str, str]:
+    def key(run: Run) -> tuple[bool, str, float, str, str]:
         model = run[1].model
-        return model.spec.startswith("baseline:"), model.name, run[1].run_id
+        step = math.inf if model.step is None else model.step
+        baseline = model.spec.startswith("baseline:")
+        return baseline, model.series, step, model.name, run[1].run_id
 
     return sorted(runs, key=key)
+
+
+def series_of(runs: Sequence[Run]) -> tuple[Series, ...]:
+    """The series of runs that `order_runs` has put in order."""
+    steps: dict[str, list[str]] = {}
+    for _, results in runs:
+        model = results.model
+        if model.series:
+            step = short(model.name) if model.step is None else str(model.step)
+            steps.setdefault(model.series, []).append(step)
+    return tuple(Series(short(name), tuple(found)) for name, found in steps.items())
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
@@ -118,11 +143,23 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
             Family(visible(name.replace("_", " ")), span) for name, span in spans.items()
         ),
         columns=tuple(columns),
-        rows=tuple(
-            Row(short(label), visible(label), tuple(column[index] for column in cells))
-            for index, label in enumerate(labels(runs))
-        ),
+        rows=tuple(_rows(runs, cells)),
+        series=series_of(runs),
     )
+
+
+def _rows(runs: Sequence[Run], columns: Sequence[Sequence[Cell]]) -> Iterator[Row]:
+    before = ""
+    for index, (label, (_, results)) in enumerate(zip(labels(runs), runs, strict=True)):
+        series = results.model.series
+        yield Row(
+            model=short(label),
+            full_name=visible(label),
+            cells=tuple(column[index] for column in columns),
+            in_series=bool(series),
+            heading=short(series) if series != before else "",
+        )
+        before = series
 
 
 def _column(name: str, place: int, runs: Sequence[Run]) -> Column:

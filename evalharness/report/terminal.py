@@ -24,6 +24,8 @@ def print_table(runs: Sequence[Run], console: Console) -> None:
         metric = f"{column.metric} ({column.direction})"
         table.add_row(Text(column.task), Text(metric), *cells)
     console.print(table)
+    for series in board.series:
+        console.print(Text(f"series {series.name}: steps {', '.join(series.steps)}"))
     for column in board.columns:
         if column.mismatch:
             console.print(Text(f"{column.task}: {column.mismatch}"))

@@ -50,12 +50,23 @@ def _gate_up(weight: Tensor, config: TransformerConfig) -> Sequence[Tensor]:
     return torch.split_with_sizes(weight, [config.feed_forward_width] * 2)
 
 
+_STORED_BY_INPUT = (_transposed, _query_key_value_transposed)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a weight goes: to one of ours, or to several that are fused in it."""
 
     names: tuple[str, ...]
     convert: Conversion = _whole
+
+    def rows(self, outputs: Tensor, config: TransformerConfig) -> Sequence[Tensor]:
+        """A matrix with a row for each output of the weight, divided as the weight is.
+
+        Raises RuntimeError where it cannot be divided.
+        """
+        stored = outputs.t() if self.convert in _STORED_BY_INPUT else outputs
+        return self.convert(stored, config)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """config.json as a mapping that says what is wrong with a value, and where."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,21 @@ class Values:
     def read(cls, folder: Path) -> "Values":
         """Raises DataError when config.json is missing or damaged."""
         path = folder / "config.json"
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             raise DataError(
                 f"{folder} has no config.json, so it is not a checkpoint folder. It should hold "
                 "config.json, tokenizer.json and *.safetensors."
-            ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            )
+        return cls.read_file(path)
+
+    @classmethod
+    def read_file(cls, path: Path) -> "Values":
+        """The values of any file of settings. Raises DataError when it cannot be read."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except RecursionError:
+            raise DataError(f"{path} is not valid JSON: nested too deeply.") from None
+        except ValueError as error:  # also for numbers of thousands of digits
             raise DataError(f"{path} is not valid JSON: {error}.") from None
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from None
@@ -61,7 +69,11 @@ class Values:
     def number(self, key: str) -> float:
         """A positive number. Raises DataError when it is absent or something else."""
         value = self._present(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not 0 < value <= LARGEST
+        ):
             raise self.wrong(key, "a positive number")
         return float(value)
 
@@ -100,4 +112,5 @@ class Values:
         return self._values[key]
 
 
+LARGEST = sys.float_info.max
 OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."

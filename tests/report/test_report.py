@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from evalharness.report.leaderboard import Cell, Run, build_leaderboard
+from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_runs
 from evalharness.report.render import render_report
 from evalharness.report.terminal import print_table
 from evalharness.report.text import number, short, visible
@@ -229,6 +229,35 @@ def test_a_task_that_runs_know_under_two_families_stands_once_as_not_comparable(
     page = render_report(runs, title="x")
     assert "Not comparable: different families" in page
     assert len(build_leaderboard(runs).columns) == 1
+
+
+def in_series(name: str, series: str, step: int | None) -> Run:
+    record, results = run(name, {"t": task({"acc": metric(0.5, (0.4, 0.6))})})
+    model = results.model.model_copy(update={"series": series, "step": step})
+    return record, results.model_copy(update={"model": model})
+
+
+def test_a_series_stands_together_in_the_order_of_its_steps() -> None:
+    """checkpoint-1000 stood before checkpoint-500, and other models between them."""
+    series = "builtin:<i>[red]run/checkpoint-*"
+    runs = [
+        in_series("checkpoint-1000", series, 1000),
+        run("checkpoint-7", {"t": task({"acc": metric(0.5, (0.4, 0.6))})}),
+        in_series("checkpoint-last", series, None),
+        in_series("checkpoint-500", series, 500),
+        in_series("checkpoint-3", "builtin:another/*", 3),
+    ]
+    board = build_leaderboard(order_runs(runs))
+    assert [(row.model, row.heading) for row in board.rows] == [
+        ("checkpoint-7", ""),
+        ("checkpoint-500", series),
+        ("checkpoint-1000", ""),
+        ("checkpoint-last", ""),
+        ("checkpoint-3", "builtin:another/*"),
+    ]
+    page = render_report(runs, title="x")
+    assert page.count("builtin:&lt;i&gt;[red]run/checkpoint-*") == 1
+    assert f"series {series}: steps 500, 1000, checkpoint-last" in printed(runs, 200)
 
 
 def test_the_banner_names_the_tasks_that_a_limit_may_have_cut() -> None:
