@@ -4,13 +4,14 @@ from evalharness.backends.spec import ModelSpec, parse_spec
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "baseline")
+SCHEMES = ("builtin", "baseline", "outputs")
 
 
 def open_backend(spec: str) -> Backend:
     """The backend that a model spec names, found and checked but not loaded.
 
-    Raises UsageError for a spec that is not one, DataError for a checkpoint that cannot be used.
+    Raises UsageError for a spec that is not one, DataError for a checkpoint or file that cannot be
+    used.
     """
     parsed = parse_spec(spec)
     if parsed.scheme == "builtin":
@@ -21,6 +22,10 @@ def open_backend(spec: str) -> Backend:
         from evalharness.backends.baseline import open_baseline
 
         return open_baseline(parsed)
+    if parsed.scheme == "outputs":
+        from evalharness.backends.outputs import open_outputs
+
+        return open_outputs(parsed)
     raise UsageError(_unknown_scheme(parsed))
 
 
