@@ -82,7 +82,7 @@ def evaluate(
     supported, skipped = split_supported(backend, tasks)
     if not supported:
         raise NothingSupportedError(backend.model.name, skipped)
-    identity = run_id(backend.model, supported, configuration.seed)
+    identity = run_id(backend.model, tasks, configuration.seed)
     folder = output / identity
     record = RunRecord(
         run_id=identity,
