@@ -134,7 +134,8 @@ def _say_failed(done: Sequence[EvaluatedRun]) -> int:
             if task.validity.failed:
                 say(
                     f"{one.results.model.name}: {name}: {task.validity.failed} of {task.n} "
-                    f"samples failed; see {one.folder / 'samples' / name}.parquet"
+                    f"samples failed, the first because {one.failures[name]}; see "
+                    f"{one.folder / 'samples' / name}.parquet"
                 )
     return TOO_MANY_FAILED
 

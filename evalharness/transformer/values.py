@@ -27,12 +27,12 @@ class Values:
                 f"{folder} has no config.json, so it is not a checkpoint folder. It should hold "
                 "config.json, tokenizer.json and *.safetensors."
             ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not valid JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} is not valid JSON: {error}. {remedy(path)}") from None
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from None
         if not isinstance(values, dict):
-            raise DataError(f"{path} should hold one JSON object.")
+            raise DataError(f"{path} should hold one JSON object. {remedy(path)}")
         return cls(str(path), values)
 
     def renamed(self, names: Mapping[str, str], defaults: Mapping[str, Any]) -> "Values":
@@ -100,4 +100,18 @@ class Values:
         return self._values[key]
 
 
+def remedy(path: Path) -> str:
+    """What to do about a damaged file of a checkpoint."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_POINTER))
+    except OSError:
+        head = b""
+    if head == _POINTER:
+        return "It is only git-lfs's pointer to the file: fetch the file itself (git lfs pull)."
+    return "Fetch or save it again."
+
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = b"version https://git-lfs."
 OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."
