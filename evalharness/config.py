@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from evalharness.errors import DataError, UsageError
-from evalharness.results import first_problem
+from evalharness.validation import first_problem
 
 
 class Suite(BaseModel):

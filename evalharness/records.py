@@ -6,7 +6,7 @@ them with responses; a metric measures the responses of each sample and aggregat
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -376,4 +376,13 @@ class Backend(Protocol):
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Yield (index into `instances`, outcome) for every instance, each exactly once."""
+        ...
+
+
+@runtime_checkable
+class Fitting(Protocol):
+    """A backend whose answers were made for certain samples (see backends/outputs.py)."""
+
+    def check(self, instances: Sequence[Instance]) -> None:
+        """Raises DataError when the answers do not fit all that one run asks."""
         ...

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from evalharness.errors import DataError, did_you_mean
+from evalharness.errors import DataError
+from evalharness.validation import first_problem
 
 
 class _Record(BaseModel):
@@ -251,26 +252,6 @@ def _read(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise DataError(f"{path}: {first_problem(error, model)}") from None
-
-
-def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first thing that a file has wrong: the key, what was expected, what was found."""
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"]) or "the file"
-    hint = ""
-    if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(str(problem["loc"][-1]), model.model_fields)
-    found = (
-        ""
-        if problem["type"] in {"missing", "json_invalid"}
-        else f", found {problem['input']!r:.80}"
-    )
-    expected = (
-        "Input should be a list, such as [a, b]"
-        if problem["type"] == "tuple_type"
-        else problem["msg"]
-    )
-    return f"{key}: {expected}{found}.{hint}"
 
 
 def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:

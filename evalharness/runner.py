@@ -40,13 +40,15 @@ class EvaluatedRun:
     """Where a run was written, and what it found.
 
     `errors` are the tasks that could not be measured or written, with the reason: with any of them
-    the run is not finished, and `results` are those of the other tasks.
+    the run is not finished, and `results` are those of the other tasks. `failures` has, for each
+    task with samples that failed, why the first of them did.
     """
 
     folder: Path
     record: RunRecord
     results: Results
     errors: dict[str, Exception]
+    failures: dict[str, str]
 
     @property
     def failed_share(self) -> float:
@@ -82,7 +84,7 @@ def evaluate(
     supported, skipped = split_supported(backend, tasks)
     if not supported:
         raise NothingSupportedError(backend.model.name, skipped)
-    identity = run_id(backend.model, supported, configuration.seed)
+    identity = run_id(backend.model, tasks, configuration.seed)
     folder = output / identity
     record = RunRecord(
         run_id=identity,
@@ -102,11 +104,20 @@ def evaluate(
         answers = answer_all(backend, supported, store, report)
     results, errors = _measure_all(backend, supported, answers, folder, configuration.seed)
     if errors:
-        return EvaluatedRun(folder, record, results, errors)
+        return EvaluatedRun(folder, record, results, errors, _failures(answers))
     finished = record.model_copy(update={"status": "complete", "finished": datetime.now(UTC)})
     write_run(folder, finished)
     write_results(folder, results)
-    return EvaluatedRun(folder, finished, results, {})
+    return EvaluatedRun(folder, finished, results, {}, _failures(answers))
+
+
+def _failures(answers: Sequence[Answered]) -> dict[str, str]:
+    """The first failure of each task that has any."""
+    reasons: dict[str, str] = {}
+    for answer in answers:
+        if isinstance(answer.outcome, Failure):
+            reasons.setdefault(answer.instance.task, answer.outcome.error)
+    return reasons
 
 
 def split_supported(

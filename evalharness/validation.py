@@ -12,6 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO, get_args
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import DataError, EvalharnessError, did_you_mean
 from evalharness.records import (
@@ -305,3 +306,26 @@ def _is_whole(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# --- Files ---------------------------------------------------------------------------------------
+
+
+def first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first thing that a file has wrong: the key, what was expected, what was found."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "the file"
+    hint = ""
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(str(problem["loc"][-1]), model.model_fields)
+    found = (
+        ""
+        if problem["type"] in {"missing", "json_invalid"}
+        else f", found {problem['input']!r:.80}"
+    )
+    expected = (
+        "Input should be a list, such as [a, b]"
+        if problem["type"] == "tuple_type"
+        else problem["msg"]
+    )
+    return f"{key}: {expected}{found}.{hint}"

@@ -210,7 +210,7 @@ def test_samples_that_fail_are_counted_and_exit_with_3(workplace: Workplace) -> 
                  "--tasks-dir", "plugins")  # fmt: skip
     done = workplace(*arguments)
     assert done.returncode == 3
-    assert "30 of 30 samples failed" in done.stderr
+    assert "30 of 30 samples failed, the first because 8 tokens are to be generated" in done.stderr
     (folder,) = workplace.folder.glob("runs/*/results.json")
     task = json.loads(folder.read_text())["tasks"]["toy-answer"]
     assert task["validity"]["failed"] == 30

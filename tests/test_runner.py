@@ -143,3 +143,28 @@ def test_answers_are_kept_when_the_run_is_interrupted(tmp_path: Path) -> None:
         again = Fake()
         answer_all(again, tasks, store, lambda _: None)
     assert len(again.asked) == 10 - 4
+
+
+class Choosy(Fake):
+    """Can answer the task "first" only."""
+
+    def unsupported(self, instance: Instance) -> str | None:
+        return None if instance.task == "first" else "it is not the first"
+
+
+def test_a_run_that_skips_a_task_is_another_than_one_that_was_not_asked_it(tmp_path: Path) -> None:
+    """Both had one folder: the second run took the place of the first, and told of no task less."""
+    tasks = [task("first", range(3)), task("second", range(3))]
+    names = []
+    for asked in (tasks[:1], tasks, tasks):
+        done = evaluate(
+            Choosy(),
+            asked,
+            output=tmp_path,
+            configuration=RunConfiguration(limit=None, num_fewshot=0, seed=0),
+            command=("evalharness",),
+            report=lambda _: None,
+        )
+        names.append(done.folder.name)
+        assert set(done.results.tasks) == {"first"}
+    assert names[0] != names[1] == names[2]

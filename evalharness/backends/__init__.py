@@ -8,13 +8,14 @@ from evalharness.backends.sweeps import expand_specs
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "baseline")
+SCHEMES = ("builtin", "baseline", "outputs")
 
 
 def open_backend(spec: str) -> Backend:
     """The backend that a model spec names, found and checked but not loaded.
 
-    Raises UsageError for a spec that is not one, DataError for a checkpoint that cannot be used.
+    Raises UsageError for a spec that is not one, DataError for a checkpoint or file that cannot be
+    used.
     """
     return _opened(parse_spec(spec), Bases())
 
@@ -38,6 +39,10 @@ def _opened(parsed: ModelSpec, bases: Bases) -> Backend:
         from evalharness.backends.baseline import open_baseline
 
         return open_baseline(parsed)
+    if parsed.scheme == "outputs":
+        from evalharness.backends.outputs import open_outputs
+
+        return open_outputs(parsed)
     raise UsageError(_unknown_scheme(parsed))
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from evalharness.backends.bases import Bases
 from evalharness.backends.checkpoint import (
+    MappedFile,
     description_files,
     digests,
     find_adapter,
@@ -108,6 +109,7 @@ class BuiltinBackend:
         self._device = _device(options.device)
         self._dtype = _dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
+        self._mapped: list[MappedFile] = []
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
         check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
@@ -159,7 +161,16 @@ class BuiltinBackend:
         return "the prompts are chats, and the checkpoint has no chat template"
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        """Scores first, then texts. Equal requests are the caller's to merge."""
+        """Scores first, then texts. Equal requests are the caller's to merge.
+
+        Raises DataError when the weights are overwritten while they are in use.
+        """
+        for index, outcome in self._answer(instances):
+            # What leaves here was computed before this look at the files.
+            self._check_not_overwritten()
+            yield index, outcome
+
+    def _answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         scored: list[tuple[int, LogLikelihood]] = []
         rolled: list[tuple[int, RollingLogLikelihood]] = []
         written: list[tuple[int, Generation]] = []
@@ -257,6 +268,9 @@ class BuiltinBackend:
     def _load(self) -> Transformer:
         if self._transformer is None:
             started = time.perf_counter()
+            # On a CPU weights stay in the file, mapped into memory; elsewhere they are copies.
+            if self._device.type == "cpu":
+                self._mapped = [MappedFile.of(path) for path in weight_files(self._folder)]
             base = self._base.transformer()
             if self._device.type == "cuda":
                 # What the model before has left is free for the cache of this one.
@@ -280,6 +294,16 @@ class BuiltinBackend:
                 "its answers would be taken for those of another one. Run again when nothing "
                 "writes to it."
             )
+
+    def _check_not_overwritten(self) -> None:
+        """Raises DataError when weights that are mapped into memory are others by now."""
+        for file in self._mapped:
+            if file.is_overwritten():
+                raise DataError(
+                    f"{file.path} was overwritten while the model answered from it. What was "
+                    "answered before is stored; run again when nothing writes to the folder, or "
+                    "on a copy of it."
+                )
 
 
 @dataclass(slots=True)

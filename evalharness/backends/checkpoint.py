@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.backends.catalogue import CATALOGUE, catalogue_folder
@@ -108,6 +109,32 @@ def description_files(folder: Path) -> list[Path]:
 def digests(folder: Path, files: Iterable[Path]) -> dict[str, str]:
     """sha256 of each file by its path in the folder. Raises DataError for one that is not there."""
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFile:
+    """A file whose bytes are still being read, as it was when they were first looked at."""
+
+    path: Path
+    inode: int
+    size: int
+    modified: int  # nanoseconds
+
+    @classmethod
+    def of(cls, path: Path) -> "MappedFile":
+        status = path.stat()
+        return cls(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def is_overwritten(self) -> bool:
+        """Was it written to in its place?
+
+        Where another file has its name by now, or none, its own bytes are as they were.
+        """
+        try:
+            now = MappedFile.of(self.path)
+        except OSError:
+            return False
+        return now.inode == self.inode and now != self
 
 
 def fingerprint(files: Mapping[str, str], settings: Mapping[str, str]) -> str:

@@ -24,6 +24,7 @@ from evalharness.transformer.tokenizer import Tokenizer
 
 # Requests whose texts are encoded in one call: what bounds the memory that encodings take.
 REQUESTS_AT_ONCE = 2_000
+_ONE_CHECKPOINT = "Take tokenizer.json, config.json and weights from one checkpoint."
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,14 @@ def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) ->
     if tokenizer.vocabulary_size > vocabulary_size:
         raise DataError(
             f"{folder}: the tokenizer has {tokenizer.vocabulary_size} tokens, but the model has "
-            f"embeddings for {vocabulary_size}: they do not belong together."
+            f"embeddings for {vocabulary_size}: they do not belong together. "
+            f"{_ONE_CHECKPOINT}"
         )
     if tokenizer.largest_token >= vocabulary_size:
         raise DataError(
             f"{folder}: the tokenizer has a token of the number {tokenizer.largest_token}, but the "
-            f"model has embeddings for 0 to {vocabulary_size - 1}: they do not belong together."
+            f"model has embeddings for 0 to {vocabulary_size - 1}: they do not belong together. "
+            f"{_ONE_CHECKPOINT}"
         )
 
 

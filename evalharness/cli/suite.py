@@ -14,10 +14,16 @@ from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
-from evalharness.records import Backend
+from evalharness.records import Backend, Fitting
 from evalharness.report.text import spelled_out
 from evalharness.results import RunConfiguration
-from evalharness.runner import EvaluatedRun, NothingSupportedError, count_known, evaluate
+from evalharness.runner import (
+    EvaluatedRun,
+    NothingSupportedError,
+    count_known,
+    evaluate,
+    split_supported,
+)
 from evalharness.store import STORE_NAME, Responses
 
 TOO_MANY_FAILED = 3
@@ -59,6 +65,10 @@ def open_suite(suite: Suite) -> tuple[list[Backend], list[PreparedTask]]:
     for task in prepared:
         if task.record.num_fewshot < suite.num_fewshot:
             say(f"{task.name} defines no few-shot examples and is run without")
+    for backend in backends:
+        if isinstance(backend, Fitting):
+            supported, _ = split_supported(backend, prepared)
+            backend.check([instance for task in supported for instance in task.instances()])
     return backends, prepared
 
 
@@ -147,7 +157,8 @@ def _say_failed(done: Sequence[EvaluatedRun]) -> int:
             if task.validity.failed:
                 say(
                     f"{one.results.model.name}: {name}: {task.validity.failed} of {task.n} "
-                    f"samples failed; see {one.folder / 'samples' / name}.parquet"
+                    f"samples failed, the first because {one.failures[name]}; see "
+                    f"{one.folder / 'samples' / name}.parquet"
                 )
     return TOO_MANY_FAILED
 

@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evalharness.errors import DataError
 from evalharness.records import Message
+from evalharness.transformer.values import remedy
 
 
 class ChatTemplate:
@@ -98,16 +99,25 @@ def read_source(folder: Path, settings: Mapping[str, Any], chosen: Path | None) 
     of which is called "default".
     """
     if chosen is not None:
-        if not chosen.exists():
-            raise DataError(f"chat_template: there is no file {chosen}.")
-        return chosen.read_text(encoding="utf-8")
+        return _text(chosen)
     for name in ("chat_template.jinja", "additional_chat_templates/default.jinja"):
         if (folder / name).exists():
-            return (folder / name).read_text(encoding="utf-8")
+            return _text(folder / name)
     if (template := settings.get("chat_template")) is not None:
         return _default(template, folder / "tokenizer_config.json")
     path = folder / "chat_template.json"
     return _default(read_json(path).get("chat_template"), path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"chat_template: there is no file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"chat_template: {path} cannot be read: {error}. It should be a text file in UTF-8."
+        ) from None
 
 
 def _default(template: Any, path: Path) -> str | None:
@@ -136,8 +146,10 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not valid JSON: {error}. {remedy(path)}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
     if not isinstance(values, dict):
-        raise DataError(f"{path} should hold one JSON object.")
+        raise DataError(f"{path} should hold one JSON object. {remedy(path)}")
     return values

@@ -20,6 +20,7 @@ from evalharness.transformer.families import (
 from evalharness.transformer.rope import Lengths, Rotation, context, rope_type_of, rotation
 from evalharness.transformer.values import OTHER_WAY, Values
 
+MOST_LAYERS = 10_000
 Activation = Literal["silu", "gelu", "gelu_tanh", "relu"]
 
 # transformers' names of the same function.
@@ -172,6 +173,8 @@ def read_config(folder: Path, max_length: int | None = None) -> TransformerConfi
 
 def _architecture(file: Values) -> str:
     architectures = file.get("architectures") or ["(none named)"]
+    if not isinstance(architectures, list):
+        raise file.wrong("architectures", "a list of names of classes")
     name = str(architectures[0])
     if name not in FAMILIES:
         raise DataError(
@@ -195,10 +198,18 @@ def _optional(values: Values, key: str) -> int | None:
     return None if key in values and values.get(key) is None else values.integer(key)
 
 
+def _layers(values: Values) -> int:
+    """Their number; one that no checkpoint has would be planned for until memory runs out."""
+    layers = values.integer("num_hidden_layers")
+    if layers > MOST_LAYERS:
+        raise values.wrong("num_hidden_layers", f"at most {MOST_LAYERS}")
+    return layers
+
+
 def _layer_kinds(family: Family, values: Values) -> Sequence[str]:
     """FULL or SLIDING for each layer."""
     kinds = values.get("layer_types") or family.pattern(values)
-    layers = values.integer("num_hidden_layers")
+    layers = _layers(values)
     if not isinstance(kinds, list) or len(kinds) != layers:
         raise values.wrong("layer_types", f"a list of {layers} kinds")
     for kind in kinds:

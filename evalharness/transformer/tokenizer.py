@@ -10,6 +10,7 @@ from tokenizers import Tokenizer as FastTokenizer
 from evalharness.errors import DataError
 from evalharness.records import Prompt
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
+from evalharness.transformer.values import remedy
 
 
 class Tokenizer:
@@ -25,7 +26,7 @@ class Tokenizer:
         source = read_source(folder, settings, chat_template)
         self._template = None if source is None else ChatTemplate(source, _named_tokens(settings))
         self._opening = _opening(self._tokenizer)
-        bos, eos = (_special(self._tokenizer, settings, name) for name in ("bos", "eos"))
+        bos, eos = (_special(self._tokenizer, folder, settings, name) for name in ("bos", "eos"))
         if bos is None and eos is None:  # as in the first GPT-2, whose names are in its class
             config = read_json(folder / "config.json")
             bos, eos = (_first(config.get(f"{name}_token_id")) for name in ("bos", "eos"))
@@ -92,19 +93,31 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 def _read_tokenizer(folder: Path, settings: Mapping[str, Any]) -> FastTokenizer:
     path = folder / "tokenizer.json"
     if not path.exists():
-        raise DataError(f"{folder} has no tokenizer.json.")
+        raise DataError(
+            f"{folder} has no tokenizer.json. Copy it from where the checkpoint comes from, or "
+            "save the tokenizer beside the weights (save_pretrained of a fast tokenizer writes it)."
+        )
     try:
         tokenizer = FastTokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare Exception
-        raise DataError(f"{path} cannot be read: {error}.") from None
+        raise DataError(f"{path} cannot be read: {error}. {remedy(path)}") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    # Tokens that were added after tokenizer.json was written.
-    added = settings.get("added_tokens_decoder") or {}
+    try:
+        _add_tokens(tokenizer, settings.get("added_tokens_decoder") or {})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(
+            f"{folder / 'tokenizer_config.json'}: 'added_tokens_decoder' should map the number of "
+            "each token to an object with its 'content'."
+        ) from None
+    return tokenizer
+
+
+def _add_tokens(tokenizer: FastTokenizer, added: Mapping[str, Any]) -> None:
+    """Tokens that were added after tokenizer.json was written, in the order of their numbers."""
     for _, token in sorted(added.items(), key=lambda item: int(item[0])):
         if tokenizer.token_to_id(token["content"]) is None:
             tokenizer.add_tokens([AddedToken(**token)])
-    return tokenizer
 
 
 def _opening(tokenizer: FastTokenizer) -> list[int]:
@@ -119,8 +132,15 @@ def _opening(tokenizer: FastTokenizer) -> list[int]:
     return list(whole[: next(places, 0)]) if text else list(whole)
 
 
-def _special(tokenizer: FastTokenizer, settings: Mapping[str, Any], name: str) -> int | None:
+def _special(
+    tokenizer: FastTokenizer, folder: Path, settings: Mapping[str, Any], name: str
+) -> int | None:
     text = settings.get(f"{name}_token")
+    if text is not None and not isinstance(text, str):
+        raise DataError(
+            f"{folder / 'tokenizer_config.json'}: '{name}_token' should be a text or an object "
+            f"with its 'content', but it is {text!r:.80}."
+        )
     return None if text is None else tokenizer.token_to_id(text)
 
 
@@ -143,6 +163,12 @@ def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
     generation_config.json names the latter; where it is missing, transformers takes config.json.
     """
     path = folder / "generation_config.json"
-    named = read_json(path if path.exists() else folder / "config.json").get("eos_token_id")
-    tokens = [named] if isinstance(named, int) else list(named or [])
+    path = path if path.exists() else folder / "config.json"
+    named = read_json(path).get("eos_token_id")
+    tokens = named if isinstance(named, list) else [] if named is None else [named]
+    if not all(isinstance(token, int) for token in tokens):
+        raise DataError(
+            f"{path}: 'eos_token_id' should be the number of a token or a list of numbers, but it "
+            f"is {named!r:.80}."
+        )
     return frozenset(tokens if eos is None else [*tokens, eos])

@@ -8,6 +8,11 @@ from typing import Any
 
 from evalharness.errors import DataError
 
+OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."
+LARGEST = sys.float_info.max
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = b"version https://git-lfs."
+
 
 class Values:
     """The values of one config.json; keys that it lacks have the defaults of their family."""
@@ -33,14 +38,12 @@ class Values:
         """The values of any file of settings. Raises DataError when it cannot be read."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-        except RecursionError:
-            raise DataError(f"{path} is not valid JSON: nested too deeply.") from None
-        except ValueError as error:  # also for numbers of thousands of digits
-            raise DataError(f"{path} is not valid JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} is not valid JSON: {error}. {remedy(path)}") from None
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}.") from None
         if not isinstance(values, dict):
-            raise DataError(f"{path} should hold one JSON object.")
+            raise DataError(f"{path} should hold one JSON object. {remedy(path)}")
         return cls(str(path), values)
 
     def renamed(self, names: Mapping[str, str], defaults: Mapping[str, Any]) -> "Values":
@@ -112,5 +115,13 @@ class Values:
         return self._values[key]
 
 
-LARGEST = sys.float_info.max
-OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."
+def remedy(path: Path) -> str:
+    """What to do about a damaged file of a checkpoint."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_POINTER))
+    except OSError:
+        head = b""
+    if head == _POINTER:
+        return "It is only git-lfs's pointer to the file: fetch the file itself (git lfs pull)."
+    return "Fetch or save it again."

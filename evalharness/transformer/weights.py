@@ -14,6 +14,7 @@ from evalharness.errors import DataError, did_you_mean
 from evalharness.transformer.config import TransformerConfig
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.names import NAMES, Names
+from evalharness.transformer.values import remedy
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 # Index and single file of each kind, the preferred one first.
@@ -46,7 +47,9 @@ def _indexed(folder: Path, index: str) -> list[Path]:
         named = json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"]
         names = sorted({str(name) for name in named.values()})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AttributeError, TypeError):
-        raise DataError(f"{folder / index} is damaged: it should map weights to files.") from None
+        raise DataError(
+            f"{folder / index} is damaged: it should map weights to files. {remedy(folder / index)}"
+        ) from None
     except OSError as error:
         raise DataError(f"{folder / index} cannot be read: {error}.") from None
     for name in names:
@@ -59,7 +62,11 @@ def _indexed(folder: Path, index: str) -> list[Path]:
             )
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
-        raise DataError(f"{folder}: {index} names {missing[0]!r}, which is not there.")
+        others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise DataError(
+            f"{folder}: {index} names {missing[0]!r}{others}, which is not there. Fetch or copy "
+            "the missing files."
+        )
     return [folder / name for name in names]
 
 
@@ -136,7 +143,7 @@ def tensors_of(path: Path) -> Iterator[tuple[str, Tensor]]:
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 yield name, file.get_tensor(name)
     except SafetensorError as error:
-        raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
+        raise DataError(f"{path} is damaged: {error}. {remedy(path)}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
 
@@ -154,7 +161,7 @@ def _unpickled(path: Path) -> Mapping[str, Tensor]:
             "of whoever made it. Save the checkpoint as safetensors."
         ) from None
     except (RuntimeError, EOFError, OSError) as error:
-        raise DataError(f"{path} is damaged: {error}. Fetch or save it again.") from None
+        raise DataError(f"{path} is damaged: {error}. {remedy(path)}") from None
     if not isinstance(state, dict) or not all(isinstance(each, Tensor) for each in state.values()):
         raise DataError(f"{path} should map names to tensors.")
     return state
@@ -199,7 +206,8 @@ def _check_finite(origin: _Weight, weight: Tensor, source: Tensor) -> None:
             "hold; choose another dtype."
         )
     raise DataError(
-        f"{origin.path}: the weight {origin.name!r} has values that are NaN or infinite."
+        f"{origin.path}: the weight {origin.name!r} has values that are NaN or infinite. Training "
+        "diverged, or the file is damaged: take an earlier checkpoint, or fetch it again."
     )
 
 
@@ -214,9 +222,12 @@ def _check_shapes(
         theirs = names.origin(name)
         part = "" if theirs.endswith(name) else f" (here {name})"
         if found is None:
-            raise DataError(f"{folder}: the weight {theirs!r}{part} is missing.")
+            raise DataError(
+                f"{folder}: the weight {theirs!r}{part} is missing. A file of the checkpoint may "
+                "be, or config.json is that of another: fetch or save the checkpoint again."
+            )
         should = "should not be there" if wanted is None else f"should have the shape {wanted}"
         raise DataError(
             f"{folder}: by config.json, the weight {theirs!r}{part} {should}, but its shape is "
-            f"{found}."
+            f"{found}. Take config.json and weights from one checkpoint."
         )

@@ -380,6 +380,33 @@ def test_a_mistyped_path_is_answered_with_the_nearest(
         open_backend(f"builtin:{reference}")
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_weights_overwritten_while_they_are_in_use_end_the_run(
+    checkpoint: Path, replace: bool
+) -> None:
+    """They stay in the file, so that answers of two models would be stored as those of one.
+
+    A file that another one takes the place of keeps its bytes for those who have it open.
+    """
+    file = checkpoint / "model.safetensors"
+    os.utime(file, ns=(0, 0))
+    backend = open_backend(f"builtin:{checkpoint}?device=cpu&pack_size=64")
+    sample = Sample(id="sample", requests=(LogLikelihood("The quick", " brown"),))
+    asked = [Instance("task", sample, 0)]
+    (before,) = backend.answer(asked)
+    written = file.with_name("new") if replace else file
+    written.write_bytes(file.read_bytes())
+    if replace:
+        written.rename(file)
+        ((_, outcome),) = backend.answer(asked)
+        assert isinstance(outcome, LogLikelihoodResponse)
+        assert isinstance(before[1], LogLikelihoodResponse)
+        assert outcome.log_probability == before[1].log_probability
+    else:
+        with pytest.raises(DataError, match=r"model\.safetensors was overwritten while"):
+            list(backend.answer(asked))
+
+
 def test_how_the_work_is_packed_does_not_change_the_fingerprint(checkpoint: Path) -> None:
     plain = fingerprint(f"builtin:{checkpoint}")
     assert fingerprint(f"builtin:{checkpoint}?pack_size=7&slots=2") == plain

@@ -276,6 +276,37 @@ def test_a_damaged_config_is_named(tmp_path: Path, text: str) -> None:
         read_config(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "9" * 5_000 + "}"])
+def test_json_that_python_cannot_hold_is_named(tmp_path: Path, text: str) -> None:
+    """Whoever nests lists ten thousand deep got a traceback."""
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(DataError, match=r"config\.json is not valid JSON: .*Fetch or save it"):
+        read_config(tmp_path)
+
+
+def test_a_pointer_of_git_lfs_is_told_from_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:")
+    with pytest.raises(DataError, match="git lfs pull"):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("architectures", "LlamaForCausalLM", "should be a list of names"),
+        ("num_hidden_layers", 10**9, "should be at most 10000"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    """A class in no list was taken for one of the name 'L'; 10^9 layers were planned for hours."""
+    make_model(tmp_path, "LlamaForCausalLM")
+    rewrite(tmp_path, lambda values: values.update({key: value}))
+    with pytest.raises(DataError, match=f"{key}' {message}"):
+        read_config(tmp_path)
+
+
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no config\.json"):
         read_config(tmp_path)

@@ -112,6 +112,29 @@ def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:
         Tokenizer(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("tokenizer_config.json", '{"added_tokens_decoder": [1]}', "'added_tokens_decoder'"),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {}}}', "'added_tokens_decoder'"),
+        ("tokenizer_config.json", '{"bos_token": 3}', "'bos_token' should be a text"),
+        ("tokenizer_config.json", '{"eos_token": ["</s>"]}', "'eos_token' should be a text"),
+        ("generation_config.json", '{"eos_token_id": "</s>"}', "'eos_token_id' should be the num"),
+        ("generation_config.json", '{"eos_token_id": [1, null]}', "'eos_token_id' should be the n"),
+        ("generation_config.json", "{", "not valid JSON"),
+        ("chat_template.jinja", b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_files_of_another_form_are_named(
+    tmp_path: Path, name: str, content: str | bytes, message: str
+) -> None:
+    """Each of them ended the run with a traceback, or was taken for something else."""
+    save(tmp_path)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=f"{name}.*{message}"):
+        Tokenizer(tmp_path)
+
+
 TEXTS = [
     "The quick brown fox",
     " two  spaces ",

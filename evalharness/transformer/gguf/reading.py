@@ -18,6 +18,7 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from evalharness.errors import DataError
+from evalharness.transformer.values import remedy
 
 VERSIONS = (2, 3)
 # The specification's numbers of value types and numpy's names of them; little-endian.
@@ -144,7 +145,9 @@ class _Header:
         """The numbers of tensors and of metadata entries, from the first 24 bytes."""
         magic = self._take(4)
         if magic != b"GGUF":
-            raise DataError(f"{self._path} is not a GGUF file: it begins with {magic!r}.")
+            raise DataError(
+                f"{self._path} is not a GGUF file: it begins with {magic!r}. {remedy(self._path)}"
+            )
         version = self._integer("<I")
         if version not in VERSIONS:
             swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
