@@ -4,7 +4,7 @@ from evalharness.backends.spec import ModelSpec, parse_spec
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "baseline")
+SCHEMES = ("builtin", "hf", "baseline")
 
 
 def open_backend(spec: str) -> Backend:
@@ -17,6 +17,10 @@ def open_backend(spec: str) -> Backend:
         from evalharness.backends.builtin import open_builtin
 
         return open_builtin(parsed)
+    if parsed.scheme == "hf":
+        from evalharness.backends.huggingface import open_huggingface
+
+        return open_huggingface(parsed)
     if parsed.scheme == "baseline":
         from evalharness.backends.baseline import open_baseline
 

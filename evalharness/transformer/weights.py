@@ -121,12 +121,12 @@ def _weights(folder: Path, config: TransformerConfig) -> Iterator[_Weight]:
     """All of a folder, but for constants that the model computes itself."""
     ignored = NAMES[config.architecture].ignored
     for path in weight_files(folder):
-        for name, tensor in _tensors(path):
+        for name, tensor in read_tensors(path):
             if not ignored.search(name):
                 yield _Weight(path, name, tensor)
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+def read_tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
     """Name and tensor of everything in a file, mapped into memory and not yet read."""
     if path.suffix == ".bin":
         yield from _unpickled(path).items()
