@@ -100,4 +100,4 @@ class Values:
         return self._values[key]
 
 
-OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."
+OTHER_WAY = "`hf:REF` in place of `builtin:REF` runs the checkpoint with transformers' own class."

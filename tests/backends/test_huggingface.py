@@ -1,7 +1,7 @@
-"""The backend of transformers' causal classes, against those classes asked one request at a time."""
+"""The backend of transformers' causal classes, against the classes asked one by one."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from evalharness.backends import open_backend
@@ -19,7 +18,6 @@ from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.writing import padding_is_right
 from evalharness.engine.trie import Query
-from evalharness.errors import DataError, UsageError
 from evalharness.records import (
     Generation,
     GenerationResponse,
@@ -101,7 +99,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def plainly(folder: Path) -> Any:
-    """transformers' own model, whose scores are not bent where its class would leave that out."""
+    """Transformers' own model, whose scores are not bent where its class would leave that out."""
     return AutoModelForCausalLM.from_pretrained(
         str(folder), dtype=torch.float32, attn_implementation="eager"
     ).eval()

@@ -26,11 +26,11 @@ def kind_of(config: Any, where: str) -> Kind:
     """
     named = _named(config)
     known = _known_classes()
+    # A class may be of several kinds to transformers: an encoder-decoder's is causal as well.
+    order: tuple[Kind, ...] = ("causal", "seq2seq", "masked")
+    if getattr(config, "is_encoder_decoder", False):
+        order = ("seq2seq", "causal", "masked")
     for name in named:
-        # An encoder-decoder model may have its class among the causal ones, too.
-        order: tuple[Kind, ...] = ("causal", "seq2seq", "masked")
-        if getattr(config, "is_encoder_decoder", False):
-            order = ("seq2seq", "causal", "masked")
         for kind in order:
             if name in known[kind]:
                 return kind
@@ -42,7 +42,7 @@ def kind_of(config: Any, where: str) -> Kind:
     first = named[0] if named else "(none named)"
     raise DataError(
         f"{where}: the class {first!r} is none that writes or scores texts: hf: knows "
-        f"{', '.join(AUTO_CLASSES)}.{did_you_mean(first, every)}"
+        f"the classes of {', '.join(AUTO_CLASSES.values())}.{did_you_mean(first, every)}"
     )
 
 

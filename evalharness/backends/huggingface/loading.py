@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,9 @@ def find_model(spec: ModelSpec) -> FoundModel:
             "device, not both."
         )
     check_template(options.chat_template)
-    also = (*_TOKENIZER_FILES, *(("*.py",) if options.trust_remote_code else ()))
-    folder = find_checkpoint(spec.reference, options.revision, options.accept_licence, also)
+    folder = find_checkpoint(
+        spec.reference, options.revision, options.accept_licence, _further_files(options)
+    )
     # Digests come first: what is overwritten after them is found out when the model is loaded.
     described = _described(folder, options)
     config = read_config(folder, options.trust_remote_code)
@@ -129,11 +130,15 @@ def find_model(spec: ModelSpec) -> FoundModel:
     )
 
 
+def _further_files(options: HuggingfaceOptions) -> tuple[str, ...]:
+    """Patterns of what a checkpoint may have besides the files that builtin: reads."""
+    return (*_TOKENIZER_FILES, "*.py") if options.trust_remote_code else _TOKENIZER_FILES
+
+
 def _described(folder: Path, options: HuggingfaceOptions) -> dict[str, str]:
     """Digests of all that changes answers, but for the weights."""
-    also = (*_TOKENIZER_FILES, *(("*.py",) if options.trust_remote_code else ()))
     return (
-        digests(folder, description_files(folder, also))
+        digests(folder, description_files(folder, _further_files(options)))
         | template_digest(options.chat_template)
         | adapter_files(options.adapter)
     )
@@ -230,7 +235,7 @@ def _read(found: FoundModel, how: dict[str, Any]) -> Any:
             )
     except Exception as error:  # transformers and its quantisers raise whatever they like
         if found.attention == "sdpa" and _lacks_attention(error):
-            return _read(_with_plain_attention(found), how)
+            return _read(replace(found, attention="eager"), how)
         if is_out_of_memory(error):
             raise DataError(
                 f"{found.folder}: the memory of {found.device} does not suffice to load the model. "
@@ -245,12 +250,6 @@ def _read(found: FoundModel, how: dict[str, Any]) -> Any:
 
 def _lacks_attention(error: Exception) -> bool:
     return isinstance(error, ValueError) and "does not support an attention" in str(error)
-
-
-def _with_plain_attention(found: FoundModel) -> FoundModel:
-    from dataclasses import replace
-
-    return replace(found, attention="eager")
 
 
 def _check_names(found: FoundModel, problems: dict[str, Any]) -> None:

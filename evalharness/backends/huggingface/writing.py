@@ -86,8 +86,8 @@ def _generate(
     that has ended is not looked at while others of its batch go on.
     """
     tokens, mask = padded(prompts, forward.device, left=True)
-    if forward.model.generation_config is not _NEUTRAL:
-        forward.model.generation_config = _NEUTRAL
+    # What generate() would fill gaps from: checkpoints bring penalties and the like.
+    forward.model.generation_config = GenerationConfig()
     forward.model.generate(
         tokens,
         attention_mask=mask,
@@ -96,10 +96,6 @@ def _generate(
         ),
         **how,
     )
-
-
-# What generate() fills gaps of a configuration from: checkpoints bring penalties and the like.
-_NEUTRAL = GenerationConfig()
 
 
 class _Texts:
