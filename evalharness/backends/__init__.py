@@ -8,7 +8,7 @@ from evalharness.backends.sweeps import expand_specs
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "baseline", "outputs")
+SCHEMES = ("builtin", "hf", "baseline", "outputs")
 
 
 def open_backend(spec: str) -> Backend:
@@ -35,6 +35,10 @@ def _opened(parsed: ModelSpec, bases: Bases) -> Backend:
         from evalharness.backends.builtin import open_builtin
 
         return open_builtin(parsed, bases)
+    if parsed.scheme == "hf":
+        from evalharness.backends.huggingface import open_huggingface
+
+        return open_huggingface(parsed)
     if parsed.scheme == "baseline":
         from evalharness.backends.baseline import open_baseline
 

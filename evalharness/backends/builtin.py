@@ -1,18 +1,14 @@
 """The built-in transformer as a backend."""
 
-import math
-import resource
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from evalharness.backends.answers import Asked, Texts, Totals, chat_refusal
 from evalharness.backends.bases import Bases
 from evalharness.backends.checkpoint import (
     MappedFile,
@@ -22,31 +18,25 @@ from evalharness.backends.checkpoint import (
     find_checkpoint,
     fingerprint,
 )
-from evalharness.backends.encoding import (
-    EncodedJob,
-    check_vocabulary,
-    encode_generations,
-    encode_log_likelihoods,
-    encode_rolling,
+from evalharness.backends.encoding import check_vocabulary
+from evalharness.backends.settings import (
+    CheckpointOptions,
+    check_template,
+    check_unchanged,
+    choose_device,
+    choose_dtype,
+    dtype_name,
+    model_name,
+    peak_memory_bytes,
+    template_digest,
 )
 from evalharness.backends.spec import ModelSpec, parse_options
 from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
-from evalharness.engine.scoring import Score, score
-from evalharness.engine.trie import Limits, Query
-from evalharness.errors import DataError, UsageError
-from evalharness.records import (
-    Cost,
-    Failure,
-    Generation,
-    GenerationResponse,
-    Instance,
-    LogLikelihood,
-    LogLikelihoodResponse,
-    Model,
-    Outcome,
-    RollingLogLikelihood,
-)
+from evalharness.engine.scoring import score
+from evalharness.engine.trie import Limits
+from evalharness.errors import DataError
+from evalharness.records import Instance, Model, Outcome
 from evalharness.sources import file_digest
 from evalharness.transformer.adapters import adapted, adapter_files, read_adapter
 from evalharness.transformer.config import read_config
@@ -58,24 +48,17 @@ from evalharness.transformer.weights import check_weights, load_transformer, wei
 ENGINE_VERSION = 3
 
 
-class BuiltinOptions(BaseModel):
+class BuiltinOptions(CheckpointOptions):
     """Options of `builtin:`.
 
-    max_length may only shorten the context of the model; pack_size (tokens; chosen by a measurement
-    unless given) and slots (sequences) change how fast it answers and how much memory it takes,
-    never what it answers. adapter is a folder with a LoRA adapter that PEFT saved. accept_licence
-    says that the terms of a model of the catalogue are agreed to, before it is downloaded.
+    pack_size (tokens; chosen by a measurement unless given) and slots (sequences) change how fast
+    it answers and how much memory it takes, never what it answers. adapter is a folder with a LoRA
+    adapter that PEFT saved.
     """
 
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    revision: str | None = None
-    chat_template: Path | None = None
     adapter: Path | None = None
-    max_length: int | None = Field(default=None, ge=2)
     pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
-    accept_licence: str | None = None
 
 
 def open_builtin(spec: ModelSpec, bases: Bases) -> "BuiltinBackend":
@@ -100,14 +83,13 @@ class BuiltinBackend:
     ) -> None:
         self._folder = folder
         self._options = options
-        if options.chat_template is not None:
-            _check_template(options.chat_template)
+        check_template(options.chat_template)
         # Digests come first: what is overwritten after them is found out when the model is loaded.
         described = digests(folder, description_files(folder)) | _digests_beside(options)
         self._config = read_config(folder, options.max_length)
         self._tokenizer = Tokenizer(folder, options.chat_template)
-        self._device = _device(options.device)
-        self._dtype = _dtype(options.dtype, self._device)
+        self._device = choose_device(options.device)
+        self._dtype = choose_dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
         self._mapped: list[MappedFile] = []
         self._measured_limits: Limits | None = None
@@ -125,18 +107,18 @@ class BuiltinBackend:
         )
         self.model = Model(
             spec=spec.text,
-            name=_name(spec),
+            name=model_name(spec),
             fingerprint=fingerprint(
                 self._files,
                 {
                     "backend": f"builtin {ENGINE_VERSION}",
-                    "dtype": _dtype_name(self._dtype),
+                    "dtype": dtype_name(self._dtype),
                     "max_length": str(self._config.max_length),
                 },
             ),
             architecture=self._config.architecture,
             parameters=parameters,
-            dtype=_dtype_name(self._dtype),
+            dtype=dtype_name(self._dtype),
             device=self._device.type,
             max_length=self._config.max_length,
             series=spec.series,
@@ -146,19 +128,11 @@ class BuiltinBackend:
     @property
     def peak_memory_bytes(self) -> int:
         """Of the GPU if there is one, else of this process so far."""
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device)
-        # Linux counts in kibibytes, macOS in bytes.
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return peak_memory_bytes(self._device)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""
-        request = instance.request
-        plain = isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str)
-        if plain or self._tokenizer.has_chat_template:
-            return None
-        return "the prompts are chats, and the checkpoint has no chat template"
+        return chat_refusal(instance, self._tokenizer)
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Scores first, then texts. Equal requests are the caller's to merge.
@@ -171,92 +145,33 @@ class BuiltinBackend:
             yield index, outcome
 
     def _answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        scored: list[tuple[int, LogLikelihood]] = []
-        rolled: list[tuple[int, RollingLogLikelihood]] = []
-        written: list[tuple[int, Generation]] = []
-        for index, instance in enumerate(instances):
-            match instance.request:
-                case LogLikelihood() as request:
-                    scored.append((index, request))
-                case RollingLogLikelihood() as request:
-                    rolled.append((index, request))
-                case Generation() as request:
-                    written.append((index, request))
-        if scored or rolled:
-            yield from self._score(scored, rolled)
-        if written:
-            yield from self._generate(written)
+        asked = Asked.of(instances)
+        if asked.scored or asked.rolled:
+            yield from self._score(asked)
+        if asked.written:
+            yield from self._generate(asked)
 
-    def _score(
-        self,
-        scored: list[tuple[int, LogLikelihood]],
-        rolled: list[tuple[int, RollingLogLikelihood]],
-    ) -> Iterator[tuple[int, Outcome]]:
+    def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         """All queries go to the engine together: those of a request may end in different packs."""
-        length = self.model.max_length
-        totals: list[_Total] = []
-        encoded = encode_log_likelihoods(self._tokenizer, [one for _, one in scored], length)
-        for (index, _), outcome in zip(scored, encoded, strict=True):
-            if isinstance(outcome, Failure):
-                yield index, outcome
-            else:
-                totals.append(
-                    _Total(index, [outcome.query], outcome.truncated, outcome.dropped_shots)
-                )
-        windows = encode_rolling(self._tokenizer, [one for _, one in rolled], length)
-        for (index, _), queries in zip(rolled, windows, strict=True):
-            total = _Total(index, queries)
-            if queries:
-                totals.append(total)
-            else:
-                yield index, total.response(self.model.dtype)
-        asked = [(query, total) for total in totals for query in total.queries]
+        totals = Totals(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        yield from totals.answered()
         model = self._load()
-        for result in score(model, [query for query, _ in asked], self._limits(model)):
-            total = asked[result.query][1]
-            total.scores.append(result)
-            if len(total.scores) == len(total.queries):
-                yield total.index, total.response(self.model.dtype)
+        for result in score(model, totals.queries, self._limits(model)):
+            yield from totals.add(result)
 
-    def _generate(self, requests: list[tuple[int, Generation]]) -> Iterator[tuple[int, Outcome]]:
-        ready: list[tuple[int, EncodedJob]] = []
-        encoded = encode_generations(
-            self._tokenizer, [request for _, request in requests], self.model.max_length
-        )
-        for (index, _), outcome in zip(requests, encoded, strict=True):
-            if isinstance(outcome, Failure):
-                yield index, outcome
-            else:
-                ready.append((index, outcome))
+    def _generate(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        texts = Texts(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        yield from texts.answered()
         model = self._load()
         continuations = generate(
             model,
-            [item.job for _, item in ready],
+            texts.jobs,
             Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
             slots=self._options.slots,
             limits=self._limits(model),
         )
         for result in continuations:
-            index, item = ready[result.job]
-            if result.finish == "invalid":
-                yield index, _not_finite(self.model.dtype)
-                continue
-            cost = Cost(
-                seconds=result.seconds,
-                prompt_tokens=len(item.job.tokens),
-                computed_tokens=result.computed_tokens,
-                generated_tokens=result.generated_tokens,
-            )
-            yield (
-                index,
-                GenerationResponse(
-                    text=result.text,
-                    finish=result.finish,
-                    truncated=item.truncated,
-                    dropped_shots=item.dropped_shots,
-                    cost=cost,
-                ),
-            )
+            yield texts.outcome(result)
 
     def _limits(self, model: Transformer) -> Limits:
         if self._options.pack_size is not None:
@@ -286,14 +201,11 @@ class BuiltinBackend:
         """Raises DataError when the files are not those that the fingerprint is of."""
         files = [*description_files(self._folder), *weight_files(self._folder)]
         now = digests(self._folder, files) | _digests_beside(self._options)
-        changed = sorted(name for name, _ in now.items() ^ self._files.items())
-        if changed:
+        try:
+            check_unchanged(self._folder, self._files, now)
+        except DataError:
             self._base.let_go()
-            raise DataError(
-                f"{self._folder}: {changed[0]} changed while the checkpoint was loaded, so that "
-                "its answers would be taken for those of another one. Run again when nothing "
-                "writes to it."
-            )
+            raise
 
     def _check_not_overwritten(self) -> None:
         """Raises DataError when weights that are mapped into memory are others by now."""
@@ -306,102 +218,9 @@ class BuiltinBackend:
                 )
 
 
-@dataclass(slots=True)
-class _Total:
-    """The scores of all queries of the request at `index`, as they come."""
-
-    index: int
-    queries: Sequence[Query]
-    truncated: bool = False
-    dropped_shots: int = 0
-    scores: list[Score] = field(default_factory=list)
-
-    def response(self, dtype: str) -> LogLikelihoodResponse | Failure:
-        # An exact sum, in which the order of the packs does not show.
-        log_probability = math.fsum(score.log_probability for score in self.scores)
-        # A softmax of finite logits has no 0, whose logarithm would be infinite.
-        if not math.isfinite(log_probability):
-            return _not_finite(dtype)
-        return LogLikelihoodResponse(
-            log_probability=log_probability,
-            tokens=sum(len(query.targets) for query in self.queries),
-            greedy=all(score.greedy for score in self.scores),
-            truncated=self.truncated,
-            dropped_shots=self.dropped_shots,
-            cost=Cost(
-                seconds=sum(score.seconds for score in self.scores),
-                prompt_tokens=sum(len(query.tokens) for query in self.queries),
-                computed_tokens=sum(score.computed_tokens for score in self.scores),
-            ),
-        )
-
-
-def _not_finite(dtype: str) -> Failure:
-    """The failure of a request where a number overflowed, in the logits or before them."""
-    advice = "the weights are damaged" if dtype == "float32" else "try dtype=float32"
-    return Failure(f"the model's probabilities are not numbers (NaN) in {dtype}; {advice}")
-
-
-def _name(spec: ModelSpec) -> str:
-    """What tables call the model: the end of its path, and the options that change answers."""
-    name = Path(spec.reference).name if "/" in spec.reference else spec.reference
-    if "adapter" in spec.options:
-        name = f"{name} + {Path(spec.options['adapter']).name}"
-    shown = [f"{key}={value}" for key, value in spec.options.items() if key not in _NOT_SHOWN]
-    return f"{name} ({', '.join(shown)})" if shown else name
-
-
-# What changes no answer, and what is part of the name.
-_NOT_SHOWN = ("pack_size", "slots", "device", "accept_licence", "adapter")
-
-
-def _device(wanted: str) -> torch.device:
-    """Raises UsageError for a device that this machine has not."""
-    present = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted == "auto":
-        return torch.device(next(name for name, there in present.items() if there))
-    if not present[wanted]:
-        there = ", ".join(name for name, is_there in present.items() if is_there)
-        raise UsageError(
-            f"the device {wanted!r} is not to be had on this machine; there is {there}."
-        )
-    return torch.device(wanted)
-
-
-def _dtype(wanted: str, device: torch.device) -> torch.dtype:
-    if wanted == "auto":
-        return torch.float32 if device.type == "cpu" else torch.bfloat16
-    return {
-        "float32": torch.float32,
-        "bfloat16": torch.bfloat16,
-        "float16": torch.float16,
-    }[wanted]
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _check_template(path: Path) -> None:
-    try:
-        path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"chat_template: there is no file {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"chat_template: {path} cannot be read: {error}. It should be a text file in UTF-8."
-        ) from None
-
-
 def _digests_beside(options: BuiltinOptions) -> dict[str, str]:
     """Of what is given in options, wherever it lies: another chat template, an adapter."""
-    found = {}
-    if options.chat_template is not None:
-        found["?chat_template"] = file_digest(options.chat_template)
+    found = template_digest(options.chat_template)
     if options.adapter is not None:
         for file in adapter_files(options.adapter):
             found[f"?adapter/{file.name}"] = file_digest(file)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,16 @@ _DESCRIPTION = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")
 
 
 def find_checkpoint(
-    reference: str, revision: str | None = None, accepted_licence: str | None = None
+    reference: str,
+    revision: str | None = None,
+    accepted_licence: str | None = None,
+    also: Sequence[str] = (),
 ) -> Path:
     """The folder of a checkpoint: config.json, tokenizer.json, *.safetensors (or pickled weights).
 
-    reference: a name of the catalogue, a folder, a .gguf file, or a hub id. Raises UsageError when
-    it is none of these or a licence has to be accepted first, and DataError when it cannot be
-    fetched or read.
+    reference: a name of the catalogue, a folder, a .gguf file, or a hub id. also: patterns of
+    further files to fetch from the hub. Raises UsageError when it is none of these or a licence has
+    to be accepted first, and DataError when it cannot be fetched or read.
     """
     if reference in CATALOGUE:
         return catalogue_folder(reference, accepted_licence)
@@ -40,7 +43,7 @@ def find_checkpoint(
             raise DataError(f"there is no file {path}.{_nearest(path)}")
         return _from_gguf(path)
     if reference.count("/") == 1 and not path.is_absolute() and not reference.startswith("."):
-        return _from_hub(reference, revision)
+        return _from_hub(reference, revision, [*_DESCRIPTION, *also])
     raise UsageError(
         f"there is no checkpoint {reference!r}: it is no folder, no .gguf file, no hub id "
         f"(OWNER/NAME) and not in the catalogue ({', '.join(CATALOGUE)})."
@@ -71,13 +74,13 @@ def _from_gguf(path: Path) -> Path:
     return converted(path, file_digest(path), cache_folder())
 
 
-def _from_hub(reference: str, revision: str | None) -> Path:
+def _from_hub(reference: str, revision: str | None, described: Sequence[str]) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = _fetched(reference, revision, ["*.safetensors", *_DESCRIPTION])
+        folder = _fetched(reference, revision, ["*.safetensors", *described])
         if not any(folder.glob("*.safetensors")):  # pickled weights are of before safetensors
-            folder = _fetched(reference, revision, ["pytorch_model*.bin", *_DESCRIPTION])
+            folder = _fetched(reference, revision, ["pytorch_model*.bin", *described])
     except HFValidationError as error:
         raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
     except Exception as error:  # the network fails in many ways, none of which is ours to mend
@@ -101,9 +104,9 @@ def _fetched(reference: str, revision: str | None, patterns: list[str]) -> Path:
     )
 
 
-def description_files(folder: Path) -> list[Path]:
-    """All files of a checkpoint but its weights."""
-    return sorted({path for pattern in _DESCRIPTION for path in folder.glob(pattern)})
+def description_files(folder: Path, also: Sequence[str] = ()) -> list[Path]:
+    """All files of a checkpoint but its weights; `also` are patterns of further ones."""
+    return sorted({path for pattern in (*_DESCRIPTION, *also) for path in folder.glob(pattern)})
 
 
 def digests(folder: Path, files: Iterable[Path]) -> dict[str, str]:

@@ -7,7 +7,7 @@ text, so that tokens join as they do where nothing is dropped.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from evalharness.engine.jobs import Job
 from evalharness.engine.trie import Query
@@ -20,11 +20,35 @@ from evalharness.records import (
     Request,
     RollingLogLikelihood,
 )
-from evalharness.transformer.tokenizer import Tokenizer
 
 # Requests whose texts are encoded in one call: what bounds the memory that encodings take.
 REQUESTS_AT_ONCE = 2_000
 _ONE_CHECKPOINT = "Take tokenizer.json, config.json and weights from one checkpoint."
+
+
+class TextTokenizer(Protocol):
+    """What is asked of a tokenizer: transformer.tokenizer.Tokenizer, or another like it."""
+
+    @property
+    def start_token(self) -> int: ...
+
+    @property
+    def end_tokens(self) -> frozenset[int]: ...
+
+    @property
+    def vocabulary_size(self) -> int: ...
+
+    @property
+    def largest_token(self) -> int: ...
+
+    @property
+    def has_chat_template(self) -> bool: ...
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
+
+    def render(self, prompt: Prompt) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +73,7 @@ class EncodedJob:
 
 
 def encode_log_likelihoods(
-    tokenizer: Tokenizer, requests: Sequence[LogLikelihood], max_length: int
+    tokenizer: TextTokenizer, requests: Sequence[LogLikelihood], max_length: int
 ) -> Iterator[EncodedQuery | Failure]:
     """Tokens of prompt and continuation together, as lm-evaluation-harness joins them.
 
@@ -71,7 +95,7 @@ def encode_log_likelihoods(
 
 
 def encode_generations(
-    tokenizer: Tokenizer, requests: Sequence[Generation], max_length: int
+    tokenizer: TextTokenizer, requests: Sequence[Generation], max_length: int
 ) -> Iterator[EncodedJob | Failure]:
     """Tokens of each prompt, which must leave room for the tokens to be generated."""
     for some in _parts(requests):
@@ -85,7 +109,7 @@ def encode_generations(
 
 
 def encode_rolling(
-    tokenizer: Tokenizer, requests: Sequence[RollingLogLikelihood], max_length: int
+    tokenizer: TextTokenizer, requests: Sequence[RollingLogLikelihood], max_length: int
 ) -> Iterator[list[Query]]:
     """The windows of each text, whose targets are all its tokens in order; none for an empty one.
 
@@ -113,7 +137,7 @@ def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[
     return windows
 
 
-def check_vocabulary(tokenizer: Tokenizer, vocabulary_size: int, folder: str) -> None:
+def check_vocabulary(tokenizer: TextTokenizer, vocabulary_size: int, folder: str) -> None:
     """Raises DataError for a tokenizer with a token that the model has no embedding for."""
     if tokenizer.vocabulary_size > vocabulary_size:
         raise DataError(
@@ -159,7 +183,7 @@ class _Fitted:
         return self.text.before(self.dropped_shots)
 
 
-def _fit(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[_Fitted]:
+def _fit(tokenizer: TextTokenizer, texts: Sequence[_Text]) -> list[_Fitted]:
     """Each text without as few shots as its limit allows, or without any where nothing helps."""
     tokens = _encode(tokenizer, (text.whole(0) for text in texts))
     dropped = [0] * len(texts)
@@ -175,7 +199,7 @@ def _fit(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[_Fitted]:
     return [_Fitted(*one) for one in zip(texts, tokens, dropped, strict=True)]
 
 
-def _shots_to_drop(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[int]:
+def _shots_to_drop(tokenizer: TextTokenizer, texts: Sequence[_Text]) -> list[int]:
     """How many shots each of these texts, which are too long, must lose to fit; else all of them.
 
     Found by bisection, for all texts at once: the fewer shots, the shorter a text.
@@ -192,7 +216,7 @@ def _shots_to_drop(tokenizer: Tokenizer, texts: Sequence[_Text]) -> list[int]:
 
 
 def _query(
-    tokenizer: Tokenizer, fitted: _Fitted, prompt_length: int, max_length: int
+    tokenizer: TextTokenizer, fitted: _Fitted, prompt_length: int, max_length: int
 ) -> EncodedQuery | Failure:
     tokens, start = fitted.tokens, tokenizer.start_token
     if not fitted.prompt.strip():
@@ -214,7 +238,7 @@ def _query(
 
 
 def _job(
-    tokenizer: Tokenizer, request: Generation, fitted: _Fitted, max_length: int
+    tokenizer: TextTokenizer, request: Generation, fitted: _Fitted, max_length: int
 ) -> EncodedJob | Failure:
     room = fitted.text.limit
     if room < 1:
@@ -239,13 +263,13 @@ def _parts(requests: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
 
 
 def _render(
-    tokenizer: Tokenizer, requests: Sequence[LogLikelihood | Generation]
+    tokenizer: TextTokenizer, requests: Sequence[LogLikelihood | Generation]
 ) -> Mapping[Prompt, str]:
     """The text of each distinct prompt."""
     return {prompt: tokenizer.render(prompt) for prompt in {one.prompt for one in requests}}
 
 
-def _encode(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
+def _encode(tokenizer: TextTokenizer, texts: Iterable[str]) -> list[list[int]]:
     """Tokens of each text; equal texts, such as the prompt of all options, are encoded once."""
     place_of: dict[str, int] = {}
     places = [place_of.setdefault(text, len(place_of)) for text in texts]

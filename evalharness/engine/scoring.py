@@ -48,7 +48,7 @@ def _score(
     packs = plan(queries, limits)
     tokens_at_once = max(1, tokens_at_once_on(model.output.weight.device) // divisor)
     runner = PackRunner(model, packs)
-    sums = _Sums()
+    sums = Sums()
     started = time.perf_counter()
     waiting: tuple[Pack, Tensor, Tensor] | None = None
     for index, pack in enumerate(packs):
@@ -62,7 +62,7 @@ def _score(
         yield from sums.add(*waiting, time.perf_counter() - started)
 
 
-class _Sums:
+class Sums:
     """Adds up the targets of each query, which may lie in several packs."""
 
     def __init__(self) -> None:

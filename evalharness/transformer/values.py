@@ -8,7 +8,7 @@ from typing import Any
 
 from evalharness.errors import DataError
 
-OTHER_WAY = "Where `hf:REF` is offered, it runs the checkpoint with transformers' own class."
+OTHER_WAY = "`hf:REF` in place of `builtin:REF` runs the checkpoint with transformers' own class."
 LARGEST = sys.float_info.max
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _POINTER = b"version https://git-lfs."

@@ -1,0 +1,175 @@
+"""From requests to what an engine computes, and from its results to responses."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from evalharness.backends.encoding import (
+    EncodedJob,
+    TextTokenizer,
+    encode_generations,
+    encode_log_likelihoods,
+    encode_rolling,
+)
+from evalharness.engine.jobs import Continuation
+from evalharness.engine.scoring import Score
+from evalharness.engine.trie import Query
+from evalharness.records import (
+    Cost,
+    Failure,
+    Generation,
+    GenerationResponse,
+    Instance,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Outcome,
+    RollingLogLikelihood,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Requests by their kind, each with the index of its instance."""
+
+    scored: list[tuple[int, LogLikelihood]] = field(default_factory=list)
+    rolled: list[tuple[int, RollingLogLikelihood]] = field(default_factory=list)
+    written: list[tuple[int, Generation]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, instances: Sequence[Instance]) -> "Asked":
+        asked = cls()
+        for index, instance in enumerate(instances):
+            match instance.request:
+                case LogLikelihood() as request:
+                    asked.scored.append((index, request))
+                case RollingLogLikelihood() as request:
+                    asked.rolled.append((index, request))
+                case Generation() as request:
+                    asked.written.append((index, request))
+        return asked
+
+
+class Totals:
+    """The queries of all scored requests, and the sums of their scores as they come."""
+
+    def __init__(self, asked: Asked, tokenizer: TextTokenizer, max_length: int, dtype: str) -> None:
+        """dtype: what the advice of a failure names."""
+        self._dtype = dtype
+        self._answered: list[tuple[int, Outcome]] = []
+        totals: list[_Total] = []
+        encoded = encode_log_likelihoods(tokenizer, [one for _, one in asked.scored], max_length)
+        for (index, _), outcome in zip(asked.scored, encoded, strict=True):
+            if isinstance(outcome, Failure):
+                self._answered.append((index, outcome))
+            else:
+                totals.append(
+                    _Total(index, [outcome.query], outcome.truncated, outcome.dropped_shots)
+                )
+        windows = encode_rolling(tokenizer, [one for _, one in asked.rolled], max_length)
+        for (index, _), queries in zip(asked.rolled, windows, strict=True):
+            total = _Total(index, queries)
+            if queries:
+                totals.append(total)
+            else:
+                self._answered.append((index, total.response(dtype)))
+        self._asked = [(query, total) for total in totals for query in total.queries]
+
+    @property
+    def queries(self) -> list[Query]:
+        """What is to be scored: those of a request may end in different packs."""
+        return [query for query, _ in self._asked]
+
+    def answered(self) -> Iterator[tuple[int, Outcome]]:
+        """What needs no model."""
+        yield from self._answered
+
+    def add(self, score: Score) -> Iterator[tuple[int, Outcome]]:
+        """Take the score of one of `queries`; yields its request if it was the last of it."""
+        total = self._asked[score.query][1]
+        total.scores.append(score)
+        if len(total.scores) == len(total.queries):
+            yield total.index, total.response(self._dtype)
+
+
+@dataclass(slots=True)
+class _Total:
+    """The scores of all queries of the request at `index`, as they come."""
+
+    index: int
+    queries: Sequence[Query]
+    truncated: bool = False
+    dropped_shots: int = 0
+    scores: list[Score] = field(default_factory=list)
+
+    def response(self, dtype: str) -> LogLikelihoodResponse | Failure:
+        # An exact sum, in which the order of the packs does not show.
+        log_probability = math.fsum(score.log_probability for score in self.scores)
+        # A softmax of finite logits has no 0, whose logarithm would be infinite.
+        if not math.isfinite(log_probability):
+            return not_finite(dtype)
+        return LogLikelihoodResponse(
+            log_probability=log_probability,
+            tokens=sum(len(query.targets) for query in self.queries),
+            greedy=all(score.greedy for score in self.scores),
+            truncated=self.truncated,
+            dropped_shots=self.dropped_shots,
+            cost=Cost(
+                seconds=sum(score.seconds for score in self.scores),
+                prompt_tokens=sum(len(query.tokens) for query in self.queries),
+                computed_tokens=sum(score.computed_tokens for score in self.scores),
+            ),
+        )
+
+
+class Texts:
+    """The jobs of all requests that ask for a text."""
+
+    def __init__(self, asked: Asked, tokenizer: TextTokenizer, max_length: int, dtype: str) -> None:
+        """dtype: what the advice of a failure names."""
+        self._dtype = dtype
+        self._answered: list[tuple[int, Outcome]] = []
+        self._ready: list[tuple[int, EncodedJob]] = []
+        encoded = encode_generations(tokenizer, [one for _, one in asked.written], max_length)
+        for (index, _), outcome in zip(asked.written, encoded, strict=True):
+            if isinstance(outcome, Failure):
+                self._answered.append((index, outcome))
+            else:
+                self._ready.append((index, outcome))
+        self.jobs = [item.job for _, item in self._ready]
+
+    def answered(self) -> Iterator[tuple[int, Outcome]]:
+        """What needs no model."""
+        yield from self._answered
+
+    def outcome(self, result: Continuation) -> tuple[int, Outcome]:
+        """The answer to the request of one of `jobs`."""
+        index, item = self._ready[result.job]
+        if result.finish == "invalid":
+            return index, not_finite(self._dtype)
+        return index, GenerationResponse(
+            text=result.text,
+            finish=result.finish,
+            truncated=item.truncated,
+            dropped_shots=item.dropped_shots,
+            cost=Cost(
+                seconds=result.seconds,
+                prompt_tokens=len(item.job.tokens),
+                computed_tokens=result.computed_tokens,
+                generated_tokens=result.generated_tokens,
+            ),
+        )
+
+
+def not_finite(dtype: str) -> Failure:
+    """The failure of a request where a number overflowed, in the logits or before them."""
+    advice = "the weights are damaged" if dtype == "float32" else "try dtype=float32"
+    return Failure(f"the model's probabilities are not numbers (NaN) in {dtype}; {advice}")
+
+
+def chat_refusal(instance: Instance, tokenizer: TextTokenizer) -> str | None:
+    """Why the prompt cannot be given to the model, or None: chats need a chat template."""
+    request = instance.request
+    plain = isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str)
+    if plain or tokenizer.has_chat_template:
+        return None
+    return "the prompts are chats, and the checkpoint has no chat template"

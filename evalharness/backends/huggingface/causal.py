@@ -1,0 +1,113 @@
+"""Causal models of transformers as a backend."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalharness.backends.answers import Asked, Texts, Totals, chat_refusal
+from evalharness.backends.encoding import check_vocabulary
+from evalharness.backends.huggingface.context import context_length
+from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
+from evalharness.backends.huggingface.packing import Layout, probed_layout
+from evalharness.backends.huggingface.scoring import score_packed, score_padded
+from evalharness.backends.huggingface.tokens import read_tokenizer
+from evalharness.backends.settings import peak_memory_bytes
+from evalharness.engine.generation import Ends
+from evalharness.engine.scoring import Score
+from evalharness.engine.trie import Query
+from evalharness.records import Instance, Outcome
+
+# Tokens of a pack. On a CPU the mask, which is as wide as it is high, costs more than it saves in
+# longer ones; a GPU needs more to be busy.
+_PACK_ON_CPU, _PACK_ON_GPU = 512, 2_048
+
+log = logging.getLogger("evalharness")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A model, and what its probe has found: how packs are laid out, or None for padded batches."""
+
+    forward: Forward
+    layout: Layout | None
+
+
+class CausalBackend:
+    """Scores and generates with a class of AutoModelForCausalLM."""
+
+    def __init__(self, found: FoundModel) -> None:
+        """Raises DataError for a checkpoint whose parts do not belong together."""
+        self._found = found
+        options = found.options
+        self._tokenizer = read_tokenizer(
+            found.folder, options.chat_template, options.trust_remote_code
+        )
+        vocabulary = int(found.config.get_text_config().vocab_size)
+        check_vocabulary(self._tokenizer, vocabulary, str(found.folder))
+        length = context_length(found)
+        self.model = found.record(length, int(check_model(found).num_parameters()))
+        self._loaded: _Loaded | None = None
+        self.load_seconds = 0.0
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """Of the GPU if there is one, else of this process so far."""
+        return peak_memory_bytes(self._found.device)
+
+    def unsupported(self, instance: Instance) -> str | None:
+        """Everything can be answered, but chats only with a chat template."""
+        return chat_refusal(instance, self._tokenizer)
+
+    def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
+        """Scores first, then texts. Equal requests are the caller's to merge."""
+        asked = Asked.of(instances)
+        if asked.scored or asked.rolled:
+            yield from self._score(asked)
+        if asked.written:
+            yield from self._write(asked)
+
+    def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        totals = Totals(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        yield from totals.answered()
+        for result in self._scores(totals.queries):
+            yield from totals.add(result)
+
+    def _scores(self, queries: Sequence[Query]) -> Iterator[Score]:
+        loaded = self._load()
+        if loaded.layout is None:
+            return score_padded(loaded.forward, queries, self._found.options.batch_size)
+        size = _PACK_ON_CPU if self._found.device.type == "cpu" else _PACK_ON_GPU
+        return score_packed(
+            loaded.forward, loaded.layout, queries, min(size, self.model.max_length)
+        )
+
+    def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        from evalharness.backends.huggingface.writing import padding_is_right, write
+
+        texts = Texts(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        yield from texts.answered()
+        forward = self._load().forward
+        continuations = write(
+            forward,
+            texts.jobs,
+            Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
+            batch_size=self._found.options.batch_size,
+            padding=padding_is_right(forward),
+        )
+        for result in continuations:
+            yield texts.outcome(result)
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            started = time.perf_counter()
+            model: Any = load_model(self._found)
+            forward = Forward(model)
+            layout = probed_layout(forward, self.model.max_length)
+            if layout is None:
+                log.info("%s: prompts are padded, not packed", self._found.architecture)
+            self._loaded = _Loaded(forward, layout)
+            self.load_seconds = time.perf_counter() - started
+        return self._loaded

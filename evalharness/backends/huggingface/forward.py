@@ -1,0 +1,65 @@
+"""One forward pass of a model of transformers: log-probabilities where they are asked for."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Forward:
+    """Calls a causal model, whose output layer runs only where its class allows to say so."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.device: torch.device = model.get_input_embeddings().weight.device
+        self.dtype: torch.dtype = model.dtype
+        self._asked = inspect.signature(model.forward).parameters
+
+    def takes(self, argument: str) -> bool:
+        """Does the class name this argument of its forward pass?"""
+        return argument in self._asked
+
+    @torch.inference_mode()
+    def logits(self, tokens: Tensor, columns: Tensor, **seen: Any) -> Tensor:
+        """Logits (B, C, V) of the tokens (B, T) at the columns (C,).
+
+        seen: the attention mask and the positions, as the class wants them.
+        """
+        if self.takes("use_cache"):
+            seen = {**seen, "use_cache": False}
+        if self.takes("logits_to_keep"):
+            found = self.model(input_ids=tokens, logits_to_keep=columns, **seen).logits
+            if found.shape[1] == len(columns):
+                return found  # type: ignore[no-any-return]
+        else:
+            found = self.model(input_ids=tokens, **seen).logits
+        return found[:, columns.to(found.device)]  # type: ignore[no-any-return]
+
+
+def row_scores(logits: Tensor, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability (K,) of each token (K,) after its row (K,) of the logits (P, V), and whether
+    no other token is likelier (K,).
+    """
+    values = logits.float()
+    own = values[rows, tokens]
+    total, largest = values.logsumexp(-1), values.amax(-1)
+    return own - total[rows], own >= largest[rows]
+
+
+def padded(
+    rows: Sequence[Sequence[int]], device: torch.device, left: bool
+) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T) and mask (B, T) of rows that are filled up to the longest one.
+
+    The padding is the token 0, which the mask hides.
+    """
+    longest = max(map(len, rows))
+    tokens = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros(len(rows), longest, dtype=torch.long)
+    for row, own in enumerate(rows):
+        place = slice(longest - len(own), longest) if left else slice(0, len(own))
+        tokens[row, place] = torch.tensor(own)
+        mask[row, place] = 1
+    return tokens.to(device), mask.to(device)

@@ -1,0 +1,113 @@
+"""What the backends that load checkpoints have in common: options, device, dtype, names."""
+
+import resource
+import sys
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, Field
+
+from evalharness.backends.spec import ModelSpec
+from evalharness.errors import DataError, UsageError
+from evalharness.sources import file_digest
+
+# Options that change how fast a model answers, or where, but never what.
+_NEUTRAL = ("pack_size", "slots", "batch_size", "device", "device_map", "accept_licence")
+
+
+class CheckpointOptions(BaseModel):
+    """Options of every scheme that loads a checkpoint.
+
+    max_length may only shorten the context of the model. accept_licence says that the terms of a
+    model of the catalogue are agreed to, before it is downloaded.
+    """
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    revision: str | None = None
+    chat_template: Path | None = None
+    max_length: int | None = Field(default=None, ge=2)
+    accept_licence: str | None = None
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Raises UsageError for a device that this machine has not."""
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        return torch.device(next(name for name, there in present.items() if there))
+    if not present[wanted]:
+        there = ", ".join(name for name, is_there in present.items() if is_there)
+        raise UsageError(
+            f"the device {wanted!r} is not to be had on this machine; there is {there}."
+        )
+    return torch.device(wanted)
+
+
+def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """The dtype of that name; "auto" is float32 on a CPU, else bfloat16."""
+    if wanted == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    return {
+        "float32": torch.float32,
+        "bfloat16": torch.bfloat16,
+        "float16": torch.float16,
+    }[wanted]
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """The name without torch's own before it."""
+    return str(dtype).removeprefix("torch.")
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Of the GPU if it is one, else of this process so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # Linux counts in kibibytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def model_name(spec: ModelSpec) -> str:
+    """What tables call the model: the end of its path, and the options that change answers."""
+    name = Path(spec.reference).name if "/" in spec.reference else spec.reference
+    if "adapter" in spec.options:
+        name = f"{name} + {Path(spec.options['adapter']).name}"
+    hidden = (*_NEUTRAL, "adapter")
+    shown = [f"{key}={value}" for key, value in spec.options.items() if key not in hidden]
+    return f"{name} ({', '.join(shown)})" if shown else name
+
+
+def check_template(path: Path | None) -> None:
+    """Raises DataError for a chat template that is given and cannot be read."""
+    if path is None:
+        return
+    try:
+        path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"chat_template: there is no file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"chat_template: {path} cannot be read: {error}. It should be a text file in UTF-8."
+        ) from None
+
+
+def template_digest(path: Path | None) -> dict[str, str]:
+    """The chat template given in place of the checkpoint's own, wherever it lies."""
+    return {} if path is None else {"?chat_template": file_digest(path)}
+
+
+def check_unchanged(folder: Path, before: dict[str, str], now: dict[str, str]) -> None:
+    """Raises DataError when digests are not those that the fingerprint was made of."""
+    changed = sorted(name for name, _ in now.items() ^ before.items())
+    if changed:
+        raise DataError(
+            f"{folder}: {changed[0]} changed while the checkpoint was loaded, so that "
+            "its answers would be taken for those of another one. Run again when nothing "
+            "writes to it."
+        )
