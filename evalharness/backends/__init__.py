@@ -4,19 +4,24 @@ from evalharness.backends.spec import ModelSpec, parse_spec
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "baseline")
+SCHEMES = ("builtin", "server", "baseline")
 
 
 def open_backend(spec: str) -> Backend:
     """The backend that a model spec names, found and checked but not loaded.
 
-    Raises UsageError for a spec that is not one, DataError for a checkpoint that cannot be used.
+    Raises UsageError for a spec that is not one, DataError for a checkpoint or a server that
+    cannot be used.
     """
     parsed = parse_spec(spec)
     if parsed.scheme == "builtin":
         from evalharness.backends.builtin import open_builtin
 
         return open_builtin(parsed)
+    if parsed.scheme == "server":
+        from evalharness.backends.server.backend import open_server
+
+        return open_server(parsed)
     if parsed.scheme == "baseline":
         from evalharness.backends.baseline import open_baseline
 
