@@ -1,8 +1,8 @@
 """A small server on this machine that answers as an OpenAI-compatible one does, or fails to.
 
 Its model is a toy: a token is a word with the space before it, the log-probability of a token is
-minus its number of letters, and the likeliest token is always a word of four letters. What goes
-wrong is said by a test, call by call.
+minus its number of letters, and one of four letters and a space is the likeliest. What goes wrong
+is said by a test, call by call.
 """
 
 import json
@@ -195,7 +195,10 @@ def echo(prompt: str, *, start: str = "", offsets: bool = True) -> dict[str, Any
             "tokens": read,
             "text_offset": places if offsets else [-1] * len(read),
             "token_logprobs": values,
-            "top_logprobs": [None, *({" four": -5.0} for _ in read[1:])],
+            "top_logprobs": [
+                None,
+                *({" four": -5.0 if len(token) == 5 else -0.5} for token in read[1:]),
+            ],
         },
     }
 

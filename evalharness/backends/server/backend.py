@@ -246,6 +246,7 @@ class _SharedClock:
 
 
 def _name(spec: ModelSpec, address: Address) -> str:
-    """What tables call the model: its name, and the options that change answers."""
+    """What tables call the model: the end of its name, and the options that change answers."""
+    name = address.model.rstrip("/").rpartition("/")[2] or address.model
     shown = [f"{key}={value}" for key, value in spec.options.items() if key not in NEUTRAL_OPTIONS]
-    return f"{address.model} ({', '.join(shown)})" if shown else address.model
+    return f"{name} ({', '.join(shown)})" if shown else name

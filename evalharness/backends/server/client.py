@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from evalharness.backends.server.address import Address, Key
 from evalharness.backends.server.answers import InvalidAnswerError, read_answer
 from evalharness.backends.server.faults import (
+    GaveUpError,
     RefusedError,
     RequestError,
     ServerError,
@@ -126,12 +127,16 @@ class Client:
                 self._answered += 1
                 return answer
             if last.wait > LONGEST_WAIT:
-                raise RequestError(f"{last}, and asks to be left alone for {last.wait:.0f} seconds")
+                raise GaveUpError(
+                    f"{last}, and asks to be left alone for {last.wait:.0f} seconds", last.status
+                )
             if attempt < self._patience.retries:
                 await self._pause(delay(attempt, last.wait))
         if not last.connected and answered == self._answered:
             raise UnreachableError(self._unreachable(str(last)))
-        raise RequestError(f"gave up after {self._patience.retries + 1} attempts: {last}")
+        raise GaveUpError(
+            f"gave up after {self._patience.retries + 1} attempts: {last}", last.status
+        )
 
     async def get(self, path: str, kind: type[_Kind]) -> _Kind:
         """The validated answer, asked for once. Raises as `post` does."""
@@ -140,7 +145,7 @@ class Client:
         except TransientError as error:
             if not error.connected:
                 raise UnreachableError(self._unreachable(str(error))) from None
-            raise RequestError(str(error)) from None
+            raise GaveUpError(str(error), error.status) from None
 
     async def _once(
         self, method: str, path: str, body: dict[str, Any] | None, kind: type[_Kind]
@@ -191,7 +196,7 @@ class Client:
             )
         if status in _TRANSIENT or (status >= 500 and status not in _NOT_TRANSIENT):
             wait = retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            return TransientError(f"HTTP {status}: {message}", wait)
+            return TransientError(f"HTTP {status}: {message}", wait, status=status)
         return RefusedError(status, message, code)
 
     def _hide(self, text: str) -> str:

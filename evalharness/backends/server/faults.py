@@ -45,12 +45,33 @@ class RefusedError(RequestError):
         )
 
 
-class TransientError(Exception):
-    """Another attempt may succeed; `wait` is how long the server wants to be left alone."""
+class GaveUpError(RequestError):
+    """No attempt succeeded; `status` is that of the last answer, None if there was none."""
 
-    def __init__(self, reason: str, wait: float = 0.0, *, connected: bool = True) -> None:
+    def __init__(self, reason: str, status: int | None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class TransientError(Exception):
+    """Another attempt may succeed.
+
+    wait       seconds for which the server wants to be left alone
+    status     that of the answer, None if there was none
+    connected  somebody was at the address
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        wait: float = 0.0,
+        *,
+        status: int | None = None,
+        connected: bool = True,
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
+        self.status = status
         self.connected = connected
 
 

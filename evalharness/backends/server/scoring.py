@@ -1,7 +1,7 @@
 """Log-likelihoods by a server: it reads a text and says how likely each token of it was.
 
-Two ways are in use. `echo` of the completions API, with `logprobs` and no new token, answers with
-the tokens of the prompt (vLLM, SGLang, llama-cpp-python). `prompt_logprobs` is an extension of
+Two ways are in use. `echo` of the completions API, with `logprobs`, answers with the tokens of the
+prompt (vLLM, SGLang, llama-cpp-python). `prompt_logprobs` is an extension of
 vLLM, which others took over. Neither is given by hosted chat models.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from evalharness.backends.server.answers import Completion, CompletionChoice, PromptToken
 from evalharness.backends.server.client import Client
-from evalharness.backends.server.faults import RefusedError, RequestError
+from evalharness.backends.server.faults import GaveUpError, RefusedError, ServerError
 from evalharness.backends.server.writing import fewer_shots, token_cost
 from evalharness.records import (
     Failure,
@@ -113,8 +113,9 @@ def prompt_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
     return others if read[0] is not None else [first, *others]
 
 
+# One token is written in vain: no token at all means as many as fit to llama-cpp-python, and is an
+# internal error of transformers serve.
 METHODS = (
-    Method("echo", {"echo": True, "logprobs": 1, "max_tokens": 0}, echoed_tokens),
     Method("echo", {"echo": True, "logprobs": 1, "max_tokens": 1}, echoed_tokens),
     Method("prompt_logprobs", {"prompt_logprobs": 1, "max_tokens": 1}, prompt_tokens),
 )
@@ -218,14 +219,22 @@ async def find_reader(
 ) -> tuple[Reader | None, str]:
     """The first method that this server knows, or None and why not.
 
-    Raises ServerError for a server that answers nothing any more.
+    Raises ServerError where that cannot be found out: a server that is busy may have one.
     """
     reason = ""
     for method in METHODS:
         reader = Reader(method, model, start, extra)
         try:
             outcome = await reader.score(client, _PROBE)
-        except RequestError as error:
+        except RefusedError as error:
+            reason = reason or str(error)
+            continue
+        except GaveUpError as error:
+            # What some servers say to a field that they do not know.
+            if error.status != 500:
+                raise ServerError(
+                    f"whether {model!r} can score texts could not be found out: {error}."
+                ) from None
             reason = reason or str(error)
             continue
         if isinstance(outcome, LogLikelihoodResponse) and outcome.log_probability < 0:
