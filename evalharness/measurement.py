@@ -266,4 +266,5 @@ def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:
         peak_memory_bytes=peak_memory_bytes if computed else 0,
         from_store=sum(answer.from_store for answer in answers),
         requests=len(answers),
+        price=sum(cost.price for cost in costs),
     )

@@ -127,13 +127,14 @@ class Cost:
 
     `prompt_tokens` were given, `computed_tokens` of them were not shared with another request of
     the same run, `generated_tokens` were decoded; `seconds` is this request's share of the batches
-    it was in.
+    it was in. `price` is in the currency of the prices that the user gave, 0 without any.
     """
 
     seconds: float = 0.0
     prompt_tokens: int = 0
     computed_tokens: int = 0
     generated_tokens: int = 0
+    price: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,10 @@ class Validity(_Record):
 
 
 class TaskCost(_Record):
-    """What the answers cost when they were computed; `from_store` of them were known before."""
+    """What the answers cost when they were computed; `from_store` of them were known before.
+
+    `price` is in the currency of the prices that the user gave (input_price, output_price).
+    """
 
     request_seconds: float
     prompt_tokens: int
@@ -69,6 +72,7 @@ class TaskCost(_Record):
     peak_memory_bytes: int
     from_store: int
     requests: int
+    price: float = 0.0
 
 
 class TaskResult(_Record):

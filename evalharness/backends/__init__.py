@@ -8,14 +8,14 @@ from evalharness.backends.sweeps import expand_specs
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
 
-SCHEMES = ("builtin", "hf", "baseline", "outputs")
+SCHEMES = ("builtin", "hf", "server", "baseline", "outputs")
 
 
 def open_backend(spec: str) -> Backend:
     """The backend that a model spec names, found and checked but not loaded.
 
-    Raises UsageError for a spec that is not one, DataError for a checkpoint or file that cannot be
-    used.
+    Raises UsageError for a spec that is not one, DataError for a checkpoint, a file or a server
+    that cannot be used.
     """
     return _opened(parse_spec(spec), Bases())
 
@@ -39,6 +39,10 @@ def _opened(parsed: ModelSpec, bases: Bases) -> Backend:
         from evalharness.backends.huggingface import open_huggingface
 
         return open_huggingface(parsed)
+    if parsed.scheme == "server":
+        from evalharness.backends.server.backend import open_server
+
+        return open_server(parsed)
     if parsed.scheme == "baseline":
         from evalharness.backends.baseline import open_baseline
 

@@ -1,0 +1,83 @@
+"""What is found out about a server before anything is asked of it."""
+
+from dataclasses import dataclass
+
+from evalharness.backends.server.address import Address
+from evalharness.backends.server.answers import Chat, Completion, ListedModel, ListedModels
+from evalharness.backends.server.client import Client
+from evalharness.backends.server.faults import RefusedError, RequestError, ServerError, quoted
+from evalharness.backends.server.options import ServerOptions
+from evalharness.backends.server.writing import Dialect, Writer, probe
+from evalharness.errors import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A server that answers: how it wants to be asked, and what it says of the model.
+
+    system_fingerprint  the server's word for its state, "" if it has none
+    root                what the server loaded under the model's name, "" if it does not say
+    max_length          tokens of the context, 0 if it does not say
+    """
+
+    dialect: Dialect
+    system_fingerprint: str
+    root: str
+    max_length: int
+
+
+async def open_server_model(client: Client, address: Address, options: ServerOptions) -> Opened:
+    """Ask for the list of models and for one token.
+
+    Raises ServerError, which names the address and says what to do: nobody is there, the key is not
+    the right one, the model is not known.
+    """
+    try:
+        listed = (await client.get("models", ListedModels)).data
+    except RequestError as error:
+        _check_key(client, error)
+        listed = []  # Some servers have no list; the token below says all that matters.
+    writer, answer = await _first_token(client, address, options, listed)
+    own = next((model for model in listed if model.id == address.model), None)
+    return Opened(
+        dialect=writer.dialect,
+        system_fingerprint=answer.system_fingerprint or "",
+        root=(own and own.root) or "",
+        max_length=(own and own.max_model_len) or 0,
+    )
+
+
+async def _first_token(
+    client: Client, address: Address, options: ServerOptions, listed: list[ListedModel]
+) -> tuple[Writer, Completion | Chat]:
+    """Completions if the server has them for this model and the options allow, else chat."""
+    problems = []
+    for api in ("completions", "chat"):
+        if options.api not in {"auto", api}:
+            continue
+        dialect = Dialect(
+            address.model,
+            plain_texts="completions" if api == "completions" else "chat",
+            sends_temperature=options.temperature == "request",
+            extra=options.extra_body,
+        )
+        writer = Writer(dialect)
+        try:
+            return writer, await probe(client, writer)
+        except RequestError as error:
+            _check_key(client, error)
+            problems.append(f"{api}: {error}")
+    names = [quoted(model.id) for model in listed]
+    known = ""
+    if names and address.model not in names:
+        some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+        known = f" It lists the models {some}.{did_you_mean(address.model, names)}"
+    raise ServerError(
+        f"{address.url} does not answer for the model {address.model!r}; {'; '.join(problems)}."
+        f"{known}"
+    )
+
+
+def _check_key(client: Client, error: RequestError) -> None:
+    if isinstance(error, RefusedError) and error.status == 403:
+        raise ServerError(client.wrong_key(error.status, error.message)) from None
