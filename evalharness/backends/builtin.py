@@ -36,7 +36,9 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    Request,
     RollingLogLikelihood,
+    whole_prompt,
 )
 from evalharness.sources import file_digest
 from evalharness.transformer.config import read_config
@@ -45,7 +47,7 @@ from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import check_weights, load_transformer, weight_files
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 
 
 class BuiltinOptions(BaseModel):
@@ -53,7 +55,8 @@ class BuiltinOptions(BaseModel):
 
     max_length may only shorten the context of the model; pack_size (tokens; chosen by a measurement
     unless given) and slots (sequences) change how fast it answers and how much memory it takes,
-    never what it answers. accept_licence says that the terms of a model of the catalogue are agreed
+    never what it answers. thinking is told to the chat template of a model that may think before it
+    answers or not. accept_licence says that the terms of a model of the catalogue are agreed
     to, before it is downloaded.
     """
 
@@ -61,6 +64,7 @@ class BuiltinOptions(BaseModel):
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     revision: str | None = None
     chat_template: Path | None = None
+    thinking: Literal["on", "off"] | None = None
     max_length: int | None = Field(default=None, ge=2)
     pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
@@ -88,7 +92,7 @@ class BuiltinBackend:
         # Digests come first: what is overwritten after them is found out when the model is loaded.
         described = digests(folder, description_files(folder)) | _template_digest(options)
         self._config = read_config(folder, options.max_length)
-        self._tokenizer = Tokenizer(folder, options.chat_template)
+        self._tokenizer = _open_tokenizer(spec, options, folder)
         self._device = _device(options.device)
         self._dtype = _dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
@@ -105,6 +109,7 @@ class BuiltinBackend:
                     "backend": f"builtin {ENGINE_VERSION}",
                     "dtype": _dtype_name(self._dtype),
                     "max_length": str(self._config.max_length),
+                    "thinking": options.thinking or "",
                 },
             ),
             architecture=self._config.architecture,
@@ -122,6 +127,17 @@ class BuiltinBackend:
         # Linux counts in kibibytes, macOS in bytes.
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self._tokenizer.has_chat_template
+
+    def render(self, request: Request) -> str:
+        """With the token that starts a text where the tokenizer or the engine puts it in front."""
+        prompt = self._tokenizer.render(whole_prompt(request))
+        if isinstance(request, RollingLogLikelihood) or not prompt.strip():
+            return self._tokenizer.started(prompt)
+        return self._tokenizer.opened(prompt)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""
@@ -203,6 +219,8 @@ class BuiltinBackend:
             if result.finish == "invalid":
                 yield index, _not_finite(self.model.dtype)
                 continue
+            thinking = item.job.thinking
+            answer = 0 if thinking is None else thinking.answer_in(result.text)
             cost = Cost(
                 seconds=result.seconds,
                 prompt_tokens=len(item.job.tokens),
@@ -216,6 +234,8 @@ class BuiltinBackend:
                     finish=result.finish,
                     truncated=item.truncated,
                     dropped_shots=item.dropped_shots,
+                    thinking=len(result.text) if answer is None else answer,
+                    unfinished_thinking=answer is None,
                     cost=cost,
                 ),
             )
@@ -324,6 +344,20 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype:
 
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def _open_tokenizer(spec: ModelSpec, options: BuiltinOptions, folder: Path) -> Tokenizer:
+    """Raises UsageError for thinking that the chat template cannot be told about."""
+    if options.thinking is None:
+        return Tokenizer(folder, options.chat_template)
+    variables = {"enable_thinking": options.thinking == "on"}
+    tokenizer = Tokenizer(folder, options.chat_template, variables)
+    if not tokenizer.template_uses("enable_thinking"):
+        raise UsageError(
+            f"model {spec.text!r}: option 'thinking' has no effect: the checkpoint has no chat "
+            "template that looks at enable_thinking. Leave the option out."
+        )
+    return tokenizer
 
 
 def _check_template(path: Path) -> None:

@@ -261,13 +261,15 @@ def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> Plain
         "Prompt truncated",
         "Few-shot examples dropped",
         "Cut off at the limit",
+        "Thinking unfinished",
         "Empty",
     )
 
     def values(task: TaskResult) -> tuple[str, ...]:
         found = task.validity
         shortened = (found.truncated, found.lost_shots)
-        counts = (found.samples, found.failed, *shortened, found.unfinished, found.empty)
+        cut_off = (found.unfinished, found.unfinished_thinking)
+        counts = (found.samples, found.failed, *shortened, *cut_off, found.empty)
         return tuple(amount(count) for count in counts)
 
     return _table(headings, tasks, names, values)

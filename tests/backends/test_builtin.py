@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AddedToken, AutoTokenizer
 
 from evalharness.backends import open_backend
 from evalharness.backends.encoding import encode_generations, encode_log_likelihoods
@@ -455,3 +456,101 @@ def test_a_device_that_is_not_there_is_refused_with_what_there_is(checkpoint: Pa
 def test_an_unreachable_hub_id_says_what_can_be_had(cache: Path) -> None:  # noqa: ARG001
     with pytest.raises(DataError, match="smollm2-135m-instruct"):
         open_backend("builtin:somebody/some-model")
+
+
+# --- thinking -------------------------------------------------------------------------------
+
+# In the manner of Qwen3's: thinking is switched off by an empty thought.
+THINKING_TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}\n{% endfor %}"
+    "[assistant]{% if enable_thinking is defined and not enable_thinking %}"
+    "<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}"
+)
+HELLO = (Message("user", "Hello"),)
+
+
+def make_thinker(folder: Path, *, special: bool) -> None:
+    """A model whose template opens the thinking, and whose first token closes it."""
+    model = make_llama(folder, max_position_embeddings=256)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    marks = [AddedToken(mark, special=special) for mark in ("<think>", "</think>")]
+    tokenizer.add_tokens(marks, special_tokens=special)
+    tokenizer.chat_template = THINKING_TEMPLATE
+    tokenizer.save_pretrained(str(folder))
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    prompt = Tokenizer(folder).render(HELLO)
+    tokens = Tokenizer(folder).encode([prompt])
+    with torch.inference_mode():
+        likeliest = int(model(torch.tensor(tokens)).logits[0, -1].argmax())
+    closing = tokenizer.convert_tokens_to_ids("</think>")
+    with torch.no_grad():
+        head = model.get_output_embeddings().weight
+        head[[likeliest, closing]] = head[[closing, likeliest]]
+    model.save_pretrained(str(folder))
+
+
+@pytest.mark.parametrize("special", [False, True])
+def test_thinking_is_told_from_the_answer_and_kept(tmp_path: Path, special: bool) -> None:
+    """Models differ in whether the marks are special tokens, which texts are shown without."""
+    make_thinker(tmp_path, special=special)
+    (outcome,) = ask(f"builtin:{tmp_path}", [Generation(HELLO, 6)])
+    assert isinstance(outcome, GenerationResponse)
+    assert outcome.text.startswith("</think>")
+    assert not outcome.unfinished_thinking
+    thought = outcome.text[: outcome.thinking]
+    assert thought.rstrip() == "</think>"
+    assert outcome.text[outcome.thinking :]
+
+
+def test_thinking_that_the_limit_cuts_off_leaves_no_answer(tmp_path: Path) -> None:
+    make_llama(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(THINKING_TEMPLATE)
+    (outcome,) = ask(f"builtin:{tmp_path}", [Generation(HELLO, 6)])
+    assert isinstance(outcome, GenerationResponse)
+    assert outcome.unfinished_thinking
+    assert outcome.thinking == len(outcome.text) > 0
+    (answered,) = ask(f"builtin:{tmp_path}?thinking=off", [Generation(HELLO, 6)])
+    assert isinstance(answered, GenerationResponse)
+    assert (answered.thinking, answered.unfinished_thinking) == (0, False)
+
+
+def test_the_template_is_told_of_thinking_as_transformers_tells_it(tmp_path: Path) -> None:
+    make_llama(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(THINKING_TEMPLATE)
+    theirs = AutoTokenizer.from_pretrained(str(tmp_path))
+    fingerprints = set()
+    for option, variables in (
+        ("", {}),
+        ("?thinking=on", {"enable_thinking": True}),
+        ("?thinking=off", {"enable_thinking": False}),
+    ):
+        backend = open_backend(f"builtin:{tmp_path}{option}")
+        fingerprints.add(backend.model.fingerprint)
+        assert backend.render(Generation(HELLO, 5)) == theirs.apply_chat_template(
+            [{"role": "user", "content": "Hello"}],
+            tokenize=False,
+            add_generation_prompt=True,
+            **variables,
+        )
+    assert len(fingerprints) == 3
+
+
+def test_thinking_that_no_template_looks_at_is_refused(checkpoint: Path) -> None:
+    with pytest.raises(UsageError, match=r"'thinking' has no effect.*enable_thinking"):
+        open_backend(f"builtin:{checkpoint}?thinking=off")
+
+
+def test_a_model_that_never_thinks_may_write_the_marks(checkpoint: Path) -> None:
+    tokenizer = Tokenizer(checkpoint)
+    assert tokenizer.thinking_marks is None
+    (job,) = encode_generations(tokenizer, [Generation("What is <think>?", 5)], 99)
+    assert not isinstance(job, Failure)
+    assert job.job.thinking is None
+
+
+def test_prompts_are_shown_with_the_token_that_starts_a_text(checkpoint: Path) -> None:
+    backend = open_backend(f"builtin:{checkpoint}")
+    assert backend.render(LogLikelihood("", "The fox")) == "<s>"
+    assert backend.render(RollingLogLikelihood("The fox")) == "<s>The fox"
+    assert backend.render(Generation("The fox", 5)) == "The fox"
+    assert backend.render(Generation(HELLO, 5)) == "<s>[user]Hello\n[assistant]"
