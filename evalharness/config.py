@@ -5,9 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    ValidationError,
+    field_validator,
+)
 
 from evalharness.errors import DataError, UsageError
+from evalharness.results import ChatMode, ShotForm
 from evalharness.validation import first_problem
 
 
@@ -22,6 +30,10 @@ class Suite(BaseModel):
     output       folder of the run folders and of the store
     tasks_dir    further folders with task plugins
     allow_failed share of the samples of a task that may fail before the exit status is 3
+    chat         which prompts of plain text become chats, of a model that has a chat template:
+                 those that ask for a text ("auto"), all ("on"), none ("off")
+    system_prompt  the first turn of every chat
+    fewshot_as   in chats, few-shot examples are "turns" of their own or "text" before the question
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +46,17 @@ class Suite(BaseModel):
     output: Path = Path("runs")
     tasks_dir: tuple[Path, ...] = ()
     allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
+    chat: ChatMode = "auto"
+    system_prompt: str = ""
+    fewshot_as: ShotForm = "turns"
+
+    @field_validator("chat", mode="before")
+    @classmethod
+    def _as_word(cls, value: object) -> object:
+        """YAML takes `on` and `off` for true and false."""
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return value
 
 
 def read_suite(path: Path | None, overrides: dict[str, Any]) -> Suite:

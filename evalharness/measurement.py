@@ -1,6 +1,5 @@
 """After the last answer: samples are measured, measurements aggregated, with their intervals."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evalharness.preparation import PreparedTask
+from evalharness.errors import DataError
+from evalharness.preparation import PreparedTask, Render, render_plainly
 from evalharness.records import (
     Cost,
     Failure,
@@ -17,13 +17,13 @@ from evalharness.records import (
     Instance,
     Metric,
     Outcome,
-    Prompt,
+    Request,
     Response,
+    RollingLogLikelihood,
     Sample,
     Statistics,
     Values,
     Weights,
-    whole_prompt,
 )
 from evalharness.results import (
     MetricResult,
@@ -62,7 +62,12 @@ class _Measured:
 
 
 def measure_task(
-    task: PreparedTask, answers: Sequence[Answered], *, seed: int, peak_memory_bytes: int
+    task: PreparedTask,
+    answers: Sequence[Answered],
+    *,
+    seed: int,
+    peak_memory_bytes: int,
+    render: Render = render_plainly,
 ) -> tuple[TaskResult, list[SampleRow]]:
     """Scores of a task and its rows; `answers` are those of all its instances, in order.
 
@@ -82,7 +87,7 @@ def measure_task(
         if len(responses) == len(sample.requests):
             statistics = _measure(task, sample, responses, lengths)
             measured.append(_Measured(sample, statistics))
-        rows.append(_row(sample, own, responses, statistics))
+        rows.append(_row(sample, own, responses, statistics, render))
     result = TaskResult(
         version=task.record.version,
         family=task.record.family,
@@ -94,16 +99,19 @@ def measure_task(
         validity=_validity(rows),
         cost=_cost(answers, peak_memory_bytes),
         caveat=task.record.caveat,
+        chat=task.record.chat,
     )
     return result, rows
 
 
 def _extracted(task: PreparedTask, sample: Sample, response: Response) -> Response:
+    """The answer in a text without what the model thought before it."""
     if not isinstance(response, GenerationResponse):
         return response
+    answer = response.text[response.thinking :]
     where = f"task {task.name!r}: no answer can be extracted for the sample {sample.id!r}"
     with plugin_code(where, _STORED):
-        return replace(response, text=checked_text(task.task.extract(response.text)))
+        return replace(response, text=checked_text(task.task.extract(answer)))
 
 
 def _measure(
@@ -199,6 +207,7 @@ def _row(
     outcomes: Sequence[Outcome],
     responses: Sequence[Response],
     statistics: dict[str, tuple[float, ...]] | None,
+    render: Render,
 ) -> SampleRow:
     """`responses` are the outcomes that are no failures, with their answers extracted."""
     written = [out for out in responses if isinstance(out, GenerationResponse)]
@@ -206,7 +215,10 @@ def _row(
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     # Options of one question share one prompt, which is long with examples before it.
     shown: dict[str, str] = {}
-    prompts = [_shown(whole_prompt(request)) for request in sample.requests]
+    prompts = [
+        _shown(request, outcome, render)
+        for request, outcome in zip(sample.requests, outcomes, strict=True)
+    ]
     return SampleRow(
         id=sample.id,
         group=sample.group,
@@ -220,16 +232,22 @@ def _row(
         truncated=any(out.truncated for out in responses),
         lost_shots=max((out.dropped_shots for out in responses), default=0),
         unfinished=any(out.finish == "length" for out in written),
+        unfinished_thinking=any(out.unfinished_thinking for out in written),
         empty=not all(extracted),
         failed=bool(errors),
         error=errors[0] if errors else "",
     )
 
 
-def _shown(prompt: Prompt) -> str:
-    if isinstance(prompt, str):
-        return prompt
-    return json.dumps([[turn.role, turn.content] for turn in prompt], ensure_ascii=False)
+def _shown(request: Request, outcome: Outcome, render: Render) -> str:
+    """What the model was given, without the shots that did not fit."""
+    given = request
+    if not isinstance(outcome, Failure) and not isinstance(request, RollingLogLikelihood):
+        given = replace(request, shots=request.shots[outcome.dropped_shots :])
+    try:
+        return render(given)
+    except DataError:  # what cannot be rendered has failed, which the row says
+        return render_plainly(given)
 
 
 def _response(outcome: Outcome) -> str:
@@ -248,6 +266,7 @@ def _validity(rows: Sequence[SampleRow]) -> Validity:
         truncated=sum(row.truncated for row in rows),
         lost_shots=sum(row.lost_shots > 0 for row in rows),
         unfinished=sum(row.unfinished for row in rows),
+        unfinished_thinking=sum(row.unfinished_thinking for row in rows),
         empty=sum(row.empty for row in rows),
     )
 

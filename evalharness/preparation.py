@@ -3,7 +3,7 @@
 import hashlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.canonical import canonical
@@ -12,7 +12,6 @@ from evalharness.records import (
     DataIdentity,
     Instance,
     LogLikelihood,
-    Message,
     Model,
     Request,
     RollingLogLikelihood,
@@ -20,6 +19,7 @@ from evalharness.records import (
     Sample,
     Source,
     Task,
+    as_text,
     whole_prompt,
 )
 from evalharness.results import TaskRecord
@@ -28,14 +28,23 @@ from evalharness.validation import check_sample, plugin_code
 
 _END = object()
 
+Render = Callable[[Request], str]
+"""All that a model is given for a request, as text: Backend.render."""
+
+
+def render_plainly(request: Request) -> str:
+    """The prompt itself, where no model renders it."""
+    return as_text(whole_prompt(request))
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedTask:
-    """A task with the samples of one run, few-shot examples included in their prompts."""
+    """A task with the samples of one run, few-shot `examples` included as shots of each request."""
 
     task: Task
     samples: tuple[Sample, ...]
     record: TaskRecord
+    examples: tuple[Sample, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,7 +86,7 @@ def prepare(task: Task, *, limit: int | None, num_fewshot: int, seed: int) -> Pr
         caveat=task.caveat,
         content_warning=task.content_warning,
     )
-    return PreparedTask(task, prompted, record)
+    return PreparedTask(task, prompted, record, tuple(shots))
 
 
 def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
@@ -178,7 +187,10 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
     """A name that the same work always gets, so that a run started again goes on where it was."""
     content = [
         model.fingerprint,
-        [[task.name, task.record.version, task.record.prompt_hash] for task in tasks],
+        [
+            [task.name, task.record.version, task.record.prompt_hash, _chat(task.record)]
+            for task in tasks
+        ],
         seed,
     ]
     digest = hashlib.sha256(canonical(content)).hexdigest()
@@ -186,12 +198,16 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
     return f"{readable or 'model'}-{digest[:10]}"
 
 
-def preview(sample: Sample) -> str:
-    """A sample for people: its requests as the model gets them, and what counts as right."""
+def _chat(record: TaskRecord) -> dict[str, str | None] | None:
+    return None if record.chat is None else record.chat.model_dump()
+
+
+def preview(sample: Sample, render: Render = render_plainly) -> str:
+    """A sample for people: its requests as `render` shows them, and what counts as right."""
     lines = [f"=== {sample.id}"]
-    prompts = [whole_prompt(request) for request in sample.requests]
+    prompts = [render(request) for request in sample.requests]
     for prompt in dict.fromkeys(prompts):
-        lines += ["--- prompt", prompt if isinstance(prompt, str) else _turns(prompt)]
+        lines += ["--- prompt", prompt]
         for index, request in enumerate(sample.requests):
             if prompts[index] == prompt:
                 lines.append(f"{'*' if index in sample.gold else ' '} {_asked(request)}")
@@ -210,7 +226,3 @@ def _asked(request: Request) -> str:
     if (how := request.sampling) is not None:
         drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
     return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"
-
-
-def _turns(messages: Sequence[Message]) -> str:
-    return "\n".join(f"[{message.role}] {message.content}" for message in messages)

@@ -5,7 +5,7 @@ them with responses; a metric measures the responses of each sample and aggregat
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -30,20 +30,23 @@ class Message:
 Prompt = str | tuple[Message, ...]
 """Plain text, or chat turns that the backend renders with the model's own chat template."""
 
+Shot = str | tuple[Message, ...]
+"""A solved example: text with its separator at its end, or the turns that ask and answer it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogLikelihood:
     """How likely is `continuation` after `shots` and `prompt`?
 
-    shots   solved examples before the prompt, each with its separator at its end. They are apart
-            from the prompt so that the earliest ones can be dropped where the context is too short.
-    An empty prompt without shots is the start of a text. Raises ValueError for shots before
-    messages.
+    shots   solved examples before the prompt (see whole_prompt). They are apart from it so that the
+            earliest ones can be dropped where the context is too short.
+    An empty prompt without shots is the start of a text. Raises ValueError for shots in turns
+    before plain text.
     """
 
     prompt: Prompt
     continuation: str
-    shots: tuple[str, ...] = ()
+    shots: tuple[Shot, ...] = ()
 
     def __post_init__(self) -> None:
         _check_shots(self.prompt, self.shots)
@@ -80,16 +83,16 @@ class Generation:
     prompt: Prompt
     max_tokens: int
     stop: tuple[str, ...] = ()
-    shots: tuple[str, ...] = ()
+    shots: tuple[Shot, ...] = ()
     sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         _check_shots(self.prompt, self.shots)
 
 
-def _check_shots(prompt: Prompt, shots: tuple[str, ...]) -> None:
-    if shots and not isinstance(prompt, str):
-        raise ValueError("few-shot examples can be put before plain text only, not before messages")
+def _check_shots(prompt: Prompt, shots: tuple[Shot, ...]) -> None:
+    if isinstance(prompt, str) and any(isinstance(shot, tuple) for shot in shots):
+        raise ValueError("few-shot examples in turns can be put before messages only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +109,29 @@ class RollingLogLikelihood:
 Request = LogLikelihood | Generation | RollingLogLikelihood
 
 
-def whole_prompt(request: Request) -> Prompt:
-    """All that a model is given: the shots, then the prompt; or the text that is scored as a whole.
+def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
+    """All that a model is given: shots and prompt, or the text that is scored as a whole.
 
-    What is to be scored after a prompt is no part of it.
+    The first `dropped` shots are left out. In a chat, shots in turns stand before its last turn,
+    and shots of text at the beginning of that turn. What is to be scored after a prompt is no part
+    of it.
     """
     if isinstance(request, RollingLogLikelihood):
         return request.text
+    shots = request.shots[dropped:]
+    text = "".join(shot for shot in shots if isinstance(shot, str))
     if isinstance(request.prompt, str):
-        return "".join(request.shots) + request.prompt
-    return request.prompt
+        return text + request.prompt
+    *before, last = request.prompt
+    turns = [turn for shot in shots if not isinstance(shot, str) for turn in shot]
+    return (*before, *turns, replace(last, content=text + last.content))
+
+
+def as_text(prompt: Prompt) -> str:
+    """A prompt for people, where no model renders it: each turn after its role."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"[{turn.role}] {turn.content}" for turn in prompt)
 
 
 # --- What a model answers ------------------------------------------------------------------------
@@ -158,13 +174,17 @@ class LogLikelihoodResponse:
 class GenerationResponse:
     """`text` is cut before the first stop string; `finish` says why it ended.
 
-    `truncated` and `dropped_shots` are those of a LogLikelihoodResponse.
+    Its first `thinking` characters are what the model thought before it answered, and no part of
+    the answer; they are all of it where `unfinished_thinking` says that the text ended before the
+    thinking did. `truncated` and `dropped_shots` are those of a LogLikelihoodResponse.
     """
 
     text: str
     finish: Literal["stop", "end", "length"]
     truncated: bool = False
     dropped_shots: int = 0
+    thinking: int = 0
+    unfinished_thinking: bool = False
     cost: Cost = Cost()
 
 
@@ -370,6 +390,18 @@ class Backend(Protocol):
 
     @property
     def peak_memory_bytes(self) -> int: ...
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Can it be asked in turns? False for what reads no prompts at all, such as a baseline."""
+        ...
+
+    def render(self, request: Request) -> str:
+        """All that the model is given for a request, as text, special tokens included.
+
+        Raises DataError when the chat template cannot render the turns.
+        """
+        ...
 
     def unsupported(self, instance: Instance) -> str | None:
         """Why this kind of request cannot be answered by this kind of model, or None."""

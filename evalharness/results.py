@@ -49,6 +49,7 @@ class Validity(_Record):
     truncated    a prompt lost its beginning
     lost_shots   at least one few-shot example did not fit the model's context
     unfinished   a text was cut off at its limit of tokens
+    unfinished_thinking  a model had not done thinking when its text ended, and gave no answer
     """
 
     samples: int
@@ -56,6 +57,7 @@ class Validity(_Record):
     truncated: int = 0
     lost_shots: int = 0
     unfinished: int = 0
+    unfinished_thinking: int = 0
     empty: int = 0
 
 
@@ -75,8 +77,23 @@ class TaskCost(_Record):
     price: float = 0.0
 
 
+ChatMode = Literal["auto", "on", "off"]
+ShotForm = Literal["turns", "text"]
+
+
+class ChatForm(_Record):
+    """How the prompts of a task became chats; `fewshot_as` is None where there are no examples."""
+
+    system_prompt: str
+    fewshot_as: ShotForm | None
+
+
 class TaskResult(_Record):
-    """One task of a run. `prompt_hash` is equal for runs that asked exactly the same."""
+    """One task of a run.
+
+    `prompt_hash` is equal for runs that asked exactly the same, whether as text or as chats; `chat`
+    says how chats were made of it, and is None for plain text.
+    """
 
     version: int
     family: str
@@ -88,6 +105,7 @@ class TaskResult(_Record):
     validity: Validity
     cost: TaskCost
     caveat: str = ""
+    chat: ChatForm | None = None
 
 
 class ModelResult(_Record):
@@ -118,7 +136,7 @@ class Results(_Record):
 
 
 class TaskRecord(_Record):
-    """What a run knows of a task's data before it is answered."""
+    """What a run knows of a task's data before it is answered; `chat` as in a TaskResult."""
 
     version: int
     family: str
@@ -132,14 +150,18 @@ class TaskRecord(_Record):
     description: str = ""
     caveat: str = ""
     content_warning: str = ""
+    chat: ChatForm | None = None
 
 
 class RunConfiguration(_Record):
-    """The resolved configuration of a run."""
+    """The resolved configuration of a run. Runs from before there were chats have plain text."""
 
     limit: int | None
     num_fewshot: int
     seed: int
+    chat: ChatMode = "off"
+    system_prompt: str = ""
+    fewshot_as: ShotForm = "turns"
 
 
 class RunRecord(_Record):
@@ -174,8 +196,10 @@ class RunRecord(_Record):
 class SampleRow:
     """A row of samples/TASK.parquet.
 
-    `statistics` is None where a request of the sample failed; `lost_shots` is the largest number of
-    few-shot examples that a request of it lost.
+    `prompts` are what the model was given, special tokens included and without the few-shot
+    examples that did not fit; `responses` are what it wrote, thinking included. `statistics` is
+    None where a request of the sample failed; `lost_shots` is the largest number of few-shot
+    examples that a request of it lost.
     """
 
     id: str
@@ -190,6 +214,7 @@ class SampleRow:
     truncated: bool
     lost_shots: int
     unfinished: bool
+    unfinished_thinking: bool
     empty: bool
     failed: bool
     error: str

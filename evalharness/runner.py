@@ -216,7 +216,11 @@ def _measure_all(
         # A metric may be a stranger's: what it gets wrong takes nothing from the other tasks.
         try:
             result, rows = measure_task(
-                task, own[task.name], seed=seed, peak_memory_bytes=backend.peak_memory_bytes
+                task,
+                own[task.name],
+                seed=seed,
+                peak_memory_bytes=backend.peak_memory_bytes,
+                render=backend.render,
             )
             write_samples(folder, task.name, rows)
         except Exception as error:

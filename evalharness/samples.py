@@ -6,6 +6,7 @@ from dataclasses import replace
 from evalharness.records import (
     Generation,
     LogLikelihood,
+    Message,
     Request,
     RollingLogLikelihood,
     Sample,
@@ -164,6 +165,8 @@ def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
 def _after(examples: tuple[str, ...], request: Request) -> Request:
     if isinstance(request, RollingLogLikelihood):
         raise ValueError("few-shot examples cannot be put before a text that is scored as a whole")
+    if not isinstance(request.prompt, str):
+        raise ValueError("few-shot examples can be put before plain text only, not before messages")
     return replace(request, shots=examples + request.shots)
 
 
@@ -172,11 +175,25 @@ def solved(sample: Sample) -> str:
 
     Raises ValueError when the sample has no prompt of plain text.
     """
+    return "".join(_solution(sample))
+
+
+def solved_in_turns(sample: Sample) -> tuple[Message, Message]:
+    """The same example as a user asks it and an assistant answers it. Raises what solved() does.
+
+    What joins the answer to the prompt in plain text is left out: a turn begins with its text.
+    """
+    question, answer = _solution(sample)
+    return Message("user", question), Message("assistant", answer.lstrip())
+
+
+def _solution(sample: Sample) -> tuple[str, str]:
+    """The prompt, and the right answer with what joins them."""
     request = sample.requests[0]
     if isinstance(request, LogLikelihood) and sample.gold:
         request = sample.requests[sample.gold[0]]
     if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
         raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):
-        return request.prompt + request.continuation
-    return f"{request.prompt} {sample.target}"
+        return request.prompt, request.continuation
+    return request.prompt, f" {sample.target}"

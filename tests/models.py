@@ -6,7 +6,13 @@ from typing import Any
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AddedToken,
+    AutoTokenizer,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog.",
@@ -16,6 +22,12 @@ CORPUS = [
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}[{{ message.role }}]{{ message.content }}\n"
     "{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+# In the manner of Qwen3's: thinking is switched off by an empty thought.
+THINKING_TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}\n{% endfor %}"
+    "[assistant]{% if enable_thinking is defined and not enable_thinking %}"
+    "<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}"
 )
 
 
@@ -115,3 +127,27 @@ def make_model(folder: Path, architecture: str, *, seed: int = 0, **sizes: Any) 
 def make_llama(folder: Path, *, seed: int = 0, **sizes: Any) -> LlamaForCausalLM:
     """Save a random Llama with its tokenizer in `folder`; odd sizes on purpose."""
     return make_model(folder, "LlamaForCausalLM", seed=seed, **sizes)
+
+
+def make_thinker(folder: Path, *, special: bool) -> None:
+    """A model whose template opens the thinking, and whose first token to "Hello" closes it."""
+    model = make_llama(folder)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    marks = [AddedToken(mark, special=special) for mark in ("<think>", "</think>")]
+    tokenizer.add_tokens(marks, special_tokens=special)
+    tokenizer.chat_template = THINKING_TEMPLATE
+    tokenizer.save_pretrained(str(folder))
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    tokens = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hello"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=False,
+    )
+    with torch.inference_mode():
+        likeliest = int(model(tokens).logits[0, -1].argmax())
+    closing = tokenizer.convert_tokens_to_ids("</think>")
+    with torch.no_grad():
+        head = model.get_output_embeddings().weight
+        head[[likeliest, closing]] = head[[closing, likeliest]]
+    model.save_pretrained(str(folder))

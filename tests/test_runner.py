@@ -16,9 +16,11 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    Request,
     Row,
     Sample,
     Task,
+    whole_prompt,
 )
 from evalharness.results import RunConfiguration
 from evalharness.runner import Progress, answer_all, evaluate
@@ -64,11 +66,15 @@ class Fake:
 
     load_seconds = 0.0
     peak_memory_bytes = 1
+    has_chat_template = False
 
     def __init__(self, broken: str = "") -> None:
         self.asked: list[LogLikelihood] = []
         self.broken = broken
         self.model = Model("fake:x", "fake", "f" * 64, "none", 0, "none", "none", 99)
+
+    def render(self, request: Request) -> str:
+        return str(whole_prompt(request))
 
     def unsupported(self, instance: Instance) -> str | None:  # noqa: ARG002
         return None

@@ -146,11 +146,15 @@ class Texts:
         index, item = self._ready[result.job]
         if result.finish == "invalid":
             return index, not_finite(self._dtype)
+        thinking = item.job.thinking
+        answer = 0 if thinking is None else thinking.answer_in(result.text)
         return index, GenerationResponse(
             text=result.text,
             finish=result.finish,
             truncated=item.truncated,
             dropped_shots=item.dropped_shots,
+            thinking=len(result.text) if answer is None else answer,
+            unfinished_thinking=answer is None,
             cost=Cost(
                 seconds=result.seconds,
                 prompt_tokens=len(item.job.tokens),

@@ -29,8 +29,11 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    Request,
     Response,
     RollingLogLikelihood,
+    as_text,
+    whole_prompt,
 )
 
 VERSION = 1
@@ -135,6 +138,7 @@ class BaselineBackend:
 
     load_seconds = 0.0
     peak_memory_bytes = 0
+    has_chat_template = False
 
     def __init__(self, spec: ModelSpec, seed: int) -> None:
         identity = f"baseline {spec.reference} version {VERSION} seed {seed}"
@@ -151,6 +155,10 @@ class BaselineBackend:
             max_length=0,
             reusable=False,
         )
+
+    def render(self, request: Request) -> str:
+        """The prompt itself, which a baseline does not read."""
+        return as_text(whole_prompt(request))
 
     def unsupported(self, instance: Instance) -> str | None:
         if self._name not in _FROM_SOURCE:

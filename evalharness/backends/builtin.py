@@ -18,10 +18,11 @@ from evalharness.backends.checkpoint import (
     find_checkpoint,
     fingerprint,
 )
-from evalharness.backends.encoding import check_vocabulary
+from evalharness.backends.encoding import check_vocabulary, shown_prompt
 from evalharness.backends.settings import (
     CheckpointOptions,
     check_template,
+    check_thinking,
     check_unchanged,
     choose_device,
     choose_dtype,
@@ -29,6 +30,7 @@ from evalharness.backends.settings import (
     model_name,
     peak_memory_bytes,
     template_digest,
+    template_variables,
 )
 from evalharness.backends.spec import ModelSpec, parse_options
 from evalharness.engine.cost import limits_for, measure_pack_cost
@@ -36,7 +38,7 @@ from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits
 from evalharness.errors import DataError
-from evalharness.records import Instance, Model, Outcome
+from evalharness.records import Instance, Model, Outcome, Request
 from evalharness.sources import file_digest
 from evalharness.transformer.adapters import adapted, adapter_files, read_adapter
 from evalharness.transformer.config import read_config
@@ -45,7 +47,7 @@ from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import check_weights, load_transformer, weight_files
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 
 
 class BuiltinOptions(CheckpointOptions):
@@ -87,7 +89,10 @@ class BuiltinBackend:
         # Digests come first: what is overwritten after them is found out when the model is loaded.
         described = digests(folder, description_files(folder)) | _digests_beside(options)
         self._config = read_config(folder, options.max_length)
-        self._tokenizer = Tokenizer(folder, options.chat_template)
+        self._tokenizer = Tokenizer(
+            folder, options.chat_template, template_variables(options.thinking)
+        )
+        check_thinking(spec, options.thinking, self._tokenizer)
         self._device = choose_device(options.device)
         self._dtype = choose_dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
@@ -114,6 +119,7 @@ class BuiltinBackend:
                     "backend": f"builtin {ENGINE_VERSION}",
                     "dtype": dtype_name(self._dtype),
                     "max_length": str(self._config.max_length),
+                    "thinking": options.thinking or "",
                 },
             ),
             architecture=self._config.architecture,
@@ -129,6 +135,14 @@ class BuiltinBackend:
     def peak_memory_bytes(self) -> int:
         """Of the GPU if there is one, else of this process so far."""
         return peak_memory_bytes(self._device)
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self._tokenizer.has_chat_template
+
+    def render(self, request: Request) -> str:
+        """With the token that starts a text where the tokenizer or the engine puts it in front."""
+        return shown_prompt(self._tokenizer, request)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""

@@ -5,7 +5,7 @@ prompt that does not fit without any shot loses its own beginning. Every candida
 text, so that tokens join as they do where nothing is dropped.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -16,10 +16,13 @@ from evalharness.records import (
     Failure,
     Generation,
     LogLikelihood,
+    Message,
     Prompt,
     Request,
     RollingLogLikelihood,
+    whole_prompt,
 )
+from evalharness.transformer.thinking import Marks, Thinking
 
 # Requests whose texts are encoded in one call: what bounds the memory that encodings take.
 REQUESTS_AT_ONCE = 2_000
@@ -44,11 +47,20 @@ class TextTokenizer(Protocol):
     @property
     def has_chat_template(self) -> bool: ...
 
+    @property
+    def thinking_marks(self) -> Marks | None: ...
+
+    def template_uses(self, variable: str) -> bool: ...
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
 
     def decode(self, tokens: Sequence[int]) -> str: ...
 
     def render(self, prompt: Prompt) -> str: ...
+
+    def opened(self, text: str) -> str: ...
+
+    def started(self, text: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +89,23 @@ def encode_log_likelihoods(
 ) -> Iterator[EncodedQuery | Failure]:
     """Tokens of prompt and continuation together, as lm-evaluation-harness joins them.
 
-    White space at the end of a prompt moves to the continuation; both are encoded as one text, and
-    the continuation is what comes after as many tokens as the prompt alone has. A continuation
-    without a prompt follows the token that starts a text.
+    White space at the end of a plain prompt moves to the continuation; what a chat template ends
+    with stays. Both are encoded as one text, and the continuation is what comes after as many
+    tokens as the prompt alone has; in a chat it comes after the very tokens that the model is given
+    for the prompt, and is encoded alone where it would change them. A continuation without a prompt
+    follows the token that starts a text.
     """
     for some in _parts(requests):
-        rendered = _render(tokenizer, some)
+        render = _Renderer(tokenizer)
         texts = [
             # The last token of a continuation is asked for, and never computed.
-            _Text(request.shots, rendered[request.prompt], request.continuation, max_length + 1)
+            _Text(request, request.continuation, max_length + 1, render)
             for request in some
         ]
         fitted = _fit(tokenizer, texts)
-        prompts = _encode(tokenizer, (one.prompt.rstrip() for one in fitted))
+        prompts = _encode(tokenizer, (one.prompt_alone for one in fitted))
         for one, before in zip(fitted, prompts, strict=True):
-            yield _query(tokenizer, one, len(before), max_length)
+            yield one.failure or _query(tokenizer, one, before, max_length)
 
 
 def encode_generations(
@@ -99,13 +113,10 @@ def encode_generations(
 ) -> Iterator[EncodedJob | Failure]:
     """Tokens of each prompt, which must leave room for the tokens to be generated."""
     for some in _parts(requests):
-        rendered = _render(tokenizer, some)
-        texts = [
-            _Text(request.shots, rendered[request.prompt], "", max_length - request.max_tokens)
-            for request in some
-        ]
+        render = _Renderer(tokenizer)
+        texts = [_Text(request, "", max_length - request.max_tokens, render) for request in some]
         for request, fitted in zip(some, _fit(tokenizer, texts), strict=True):
-            yield _job(tokenizer, request, fitted, max_length)
+            yield fitted.failure or _job(tokenizer, request, fitted, max_length)
 
 
 def encode_rolling(
@@ -118,8 +129,7 @@ def encode_rolling(
     start = tokenizer.start_token
     for some in _parts(requests):
         for tokens in _encode(tokenizer, (request.text for request in some)):
-            own = tokens[1:] if tokens[:1] == [start] else tokens
-            yield rolling_windows(own, start, max_length)
+            yield rolling_windows(_own(tokens, start), start, max_length)
 
 
 def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[Query]:
@@ -135,6 +145,11 @@ def rolling_windows(tokens: Sequence[int], start: int, max_length: int) -> list[
         seen = text[max(0, last - max_length) : last]
         windows.append(Query(seen, tuple(tokens[first:last])))
     return windows
+
+
+def _own(tokens: list[int], start: int) -> list[int]:
+    """The tokens of a text without the one that the tokenizer may put in front."""
+    return tokens[1:] if tokens[:1] == [start] else tokens
 
 
 def check_vocabulary(tokenizer: TextTokenizer, vocabulary_size: int, folder: str) -> None:
@@ -153,18 +168,58 @@ def check_vocabulary(tokenizer: TextTokenizer, vocabulary_size: int, folder: str
         )
 
 
+def shown_prompt(tokenizer: TextTokenizer, request: Request) -> str:
+    """All that the model is given for a request, as text, with the token that starts a text where
+    the tokenizer or the engine puts it in front.
+
+    Raises DataError when the chat template cannot render the turns.
+    """
+    prompt = tokenizer.render(whole_prompt(request))
+    if isinstance(request, RollingLogLikelihood) or not prompt.strip():
+        return tokenizer.started(prompt)
+    return tokenizer.opened(prompt)
+
+
+class _Renderer:
+    """Renders each distinct prompt once; one that cannot be rendered is "" and has an error."""
+
+    def __init__(self, tokenizer: TextTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._rendered: dict[tuple[Message, ...], str] = {}
+        self._errors: dict[tuple[Message, ...], str] = {}
+
+    def __call__(self, prompt: Prompt) -> str:
+        if isinstance(prompt, str):
+            return prompt
+        if prompt not in self._rendered:
+            try:
+                self._rendered[prompt] = self._tokenizer.render(prompt)
+            except DataError as error:
+                self._rendered[prompt], self._errors[prompt] = "", str(error)
+        return self._rendered[prompt]
+
+    def failure(self, prompt: Prompt) -> Failure | None:
+        """Why a prompt that was rendered could not be; None if it could."""
+        error = None if isinstance(prompt, str) else self._errors.get(prompt)
+        return None if error is None else Failure(error)
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A request as text, which fits the context if it has at most `limit` tokens."""
 
-    shots: tuple[str, ...]
-    prompt: str
+    request: LogLikelihood | Generation
     continuation: str
     limit: int
+    render: _Renderer
+
+    @property
+    def is_chat(self) -> bool:
+        return not isinstance(self.request.prompt, str)
 
     def before(self, dropped: int) -> str:
         """What the continuation follows, without the first `dropped` shots."""
-        return "".join(self.shots[dropped:]) + self.prompt
+        return self.render(whole_prompt(self.request, dropped))
 
     def whole(self, dropped: int) -> str:
         return self.before(dropped) + self.continuation
@@ -182,13 +237,25 @@ class _Fitted:
     def prompt(self) -> str:
         return self.text.before(self.dropped_shots)
 
+    @property
+    def prompt_alone(self) -> str:
+        """The part of the text whose tokens are given, and not asked for."""
+        return self.prompt if self.text.is_chat else self.prompt.rstrip()
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the prompt cannot be given at all, or None."""
+        return self.text.render.failure(whole_prompt(self.text.request, self.dropped_shots))
+
 
 def _fit(tokenizer: TextTokenizer, texts: Sequence[_Text]) -> list[_Fitted]:
     """Each text without as few shots as its limit allows, or without any where nothing helps."""
     tokens = _encode(tokenizer, (text.whole(0) for text in texts))
     dropped = [0] * len(texts)
     long = [
-        index for index, text in enumerate(texts) if text.shots and len(tokens[index]) > text.limit
+        index
+        for index, text in enumerate(texts)
+        if text.request.shots and len(tokens[index]) > text.limit
     ]
     numbers = _shots_to_drop(tokenizer, [texts[index] for index in long])
     left = _encode(
@@ -204,7 +271,7 @@ def _shots_to_drop(tokenizer: TextTokenizer, texts: Sequence[_Text]) -> list[int
 
     Found by bisection, for all texts at once: the fewer shots, the shorter a text.
     """
-    low, high = [0] * len(texts), [len(text.shots) for text in texts]
+    low, high = [0] * len(texts), [len(text.request.shots) for text in texts]
     while open_ := [index for index in range(len(texts)) if high[index] - low[index] > 1]:
         middles = [(low[index] + high[index]) // 2 for index in open_]
         tried = _encode(
@@ -216,9 +283,12 @@ def _shots_to_drop(tokenizer: TextTokenizer, texts: Sequence[_Text]) -> list[int
 
 
 def _query(
-    tokenizer: TextTokenizer, fitted: _Fitted, prompt_length: int, max_length: int
+    tokenizer: TextTokenizer, fitted: _Fitted, prompt: list[int], max_length: int
 ) -> EncodedQuery | Failure:
     tokens, start = fitted.tokens, tokenizer.start_token
+    prompt_length = len(prompt)
+    if fitted.text.is_chat and tokens[:prompt_length] != prompt:
+        tokens = prompt + _own(tokenizer.encode([fitted.text.continuation])[0], start)
     if not fitted.prompt.strip():
         tokens = tokens if tokens[:1] == [start] else [start, *tokens]
         prompt_length = 1
@@ -247,8 +317,10 @@ def _job(
             f"but the model's context is {max_length}"
         )
     tokens = fitted.tokens or [tokenizer.start_token]
+    marks = tokenizer.thinking_marks
+    thinking = None if marks is None else Thinking(marks, marks.opened_by(fitted.prompt))
     return EncodedJob(
-        Job(tuple(tokens[-room:]), request.max_tokens, request.stop, request.sampling),
+        Job(tuple(tokens[-room:]), request.max_tokens, request.stop, request.sampling, thinking),
         truncated=len(tokens) > room,
         dropped_shots=fitted.dropped_shots,
     )
@@ -260,13 +332,6 @@ _Asked = TypeVar("_Asked", bound=Request)
 def _parts(requests: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
     for start in range(0, len(requests), REQUESTS_AT_ONCE):
         yield requests[start : start + REQUESTS_AT_ONCE]
-
-
-def _render(
-    tokenizer: TextTokenizer, requests: Sequence[LogLikelihood | Generation]
-) -> Mapping[Prompt, str]:
-    """The text of each distinct prompt."""
-    return {prompt: tokenizer.render(prompt) for prompt in {one.prompt for one in requests}}
 
 
 def _encode(tokenizer: TextTokenizer, texts: Iterable[str]) -> list[list[int]]:

@@ -30,8 +30,11 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    Request,
     Response,
     Sample,
+    as_text,
+    whole_prompt,
 )
 from evalharness.rows import read_rows
 from evalharness.validation import first_problem
@@ -132,11 +135,16 @@ class OutputsBackend:
 
     load_seconds = 0.0
     peak_memory_bytes = 0
+    has_chat_template = False
 
     def __init__(self, model: Model, path: Path, answers: _Answers) -> None:
         self.model = model
         self._path = path
         self._answers = answers
+
+    def render(self, request: Request) -> str:
+        """The prompt itself: what the answers were made from is not known."""
+        return as_text(whole_prompt(request))
 
     def unsupported(self, instance: Instance) -> str | None:
         tasks = self._answers.tasks

@@ -8,25 +8,30 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, Field
 
+from evalharness.backends.encoding import TextTokenizer
 from evalharness.backends.spec import ModelSpec
 from evalharness.errors import DataError, UsageError
 from evalharness.sources import file_digest
 
 # Options that change how fast a model answers, or where, but never what.
 _NEUTRAL = ("pack_size", "slots", "batch_size", "device", "device_map", "accept_licence")
+# What the templates of Qwen3 and others call it.
+_THINKING = "enable_thinking"
 
 
 class CheckpointOptions(BaseModel):
     """Options of every scheme that loads a checkpoint.
 
-    max_length may only shorten the context of the model. accept_licence says that the terms of a
-    model of the catalogue are agreed to, before it is downloaded.
+    max_length may only shorten the context of the model. thinking is told to the chat template of a
+    model that may think before it answers or not. accept_licence says that the terms of a model of
+    the catalogue are agreed to, before it is downloaded.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     revision: str | None = None
     chat_template: Path | None = None
+    thinking: Literal["on", "off"] | None = None
     max_length: int | None = Field(default=None, ge=2)
     accept_licence: str | None = None
 
@@ -95,6 +100,20 @@ def check_template(path: Path | None) -> None:
         raise DataError(
             f"chat_template: {path} cannot be read: {error}. It should be a text file in UTF-8."
         ) from None
+
+
+def template_variables(thinking: Literal["on", "off"] | None) -> dict[str, bool]:
+    """What the chat template is told of the option; nothing where it is left out."""
+    return {} if thinking is None else {_THINKING: thinking == "on"}
+
+
+def check_thinking(spec: ModelSpec, thinking: str | None, tokenizer: TextTokenizer) -> None:
+    """Raises UsageError for the option where the chat template cannot be told of it."""
+    if thinking is not None and not tokenizer.template_uses(_THINKING):
+        raise UsageError(
+            f"model {spec.text!r}: option 'thinking' has no effect: the checkpoint has no chat "
+            f"template that looks at {_THINKING}. Leave the option out."
+        )
 
 
 def template_digest(path: Path | None) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -27,6 +27,48 @@ format_option = click.option(
     default="table",
     show_default=True,
 )
+
+
+_CHAT_OPTIONS = (
+    click.option(
+        "--chat",
+        type=click.Choice(["auto", "on", "off"]),
+        help="Which prompts go through the chat template of a model that has one: those that ask "
+        "for a text (auto), which leaves multiple choice in plain text as published figures are; "
+        "all, which a model must have a template for (on); none (off).  [default: auto]",
+    ),
+    click.option(
+        "--system-prompt", metavar="TEXT", help="The first turn of every chat; @FILE reads a file."
+    ),
+    click.option(
+        "--fewshot-as",
+        type=click.Choice(["turns", "text"]),
+        help="In chats, few-shot examples are turns of their own, or text before the question.  "
+        "[default: turns]",
+    ),
+)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def chat_options(command: _Command) -> _Command:
+    """What says how prompts become chats."""
+    for option in reversed(_CHAT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _read_system_prompt(given: dict[str, Any]) -> dict[str, Any]:
+    """The options with the text of the file that @FILE names. Raises DataError if it has none."""
+    name = given.get("system_prompt") or ""
+    if not name.startswith("@"):
+        return given
+    try:
+        text = Path(name[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"option --system-prompt: the file {name[1:]!r} cannot be read: {error}."
+        ) from None
+    return {**given, "system_prompt": text.strip()}
 
 
 class _Group(click.Group):
@@ -80,6 +122,7 @@ def cli(debug: bool) -> None:
     type=float,
     help="Share of a task's samples that may fail before the exit status is 3.  [default: 0]",
 )
+@chat_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @format_option
 def run(
@@ -99,7 +142,7 @@ def run(
     lists = {"models": tuple(models), "tasks": names, "tasks_dir": tuple(tasks_dir)}
     given = {name: values for name, values in lists.items() if values}
     given |= {name: value for name, value in options.items() if value is not None}
-    suite = read_suite(suite_file, given)
+    suite = read_suite(suite_file, _read_system_prompt(given))
     if dry_run:
         print_plan(suite, output_format)
         return 0
@@ -191,17 +234,32 @@ def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
 @click.option("-n", "--number", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--num-fewshot", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "-m", "--model", metavar="MODEL", help="Exactly what this model gets, special tokens included."
+)
+@chat_options
 @tasks_dir_option
 def preview_task(
-    name: str, number: int, num_fewshot: int, seed: int, tasks_dir: Sequence[Path]
+    name: str,
+    number: int,
+    num_fewshot: int,
+    seed: int,
+    model: str | None,
+    tasks_dir: Sequence[Path],
+    **options: Any,
 ) -> None:
-    """The first samples of a task, as a model gets them."""
-    from evalharness.discovery import find_tasks, select_tasks
-    from evalharness.preparation import prepare, preview
+    """The first samples of a task, as plain text or as a model gets them."""
+    from evalharness.cli.suite import print_preview
+    from evalharness.results import RunConfiguration
 
-    (task, *_) = select_tasks(find_tasks(tasks_dir), [name])
-    for sample in prepare(task, limit=number, num_fewshot=num_fewshot, seed=seed).samples:
-        click.echo(spelled_out(preview(sample)))
+    given = {option: value for option, value in options.items() if value is not None}
+    if given and model is None:
+        raise click.UsageError(
+            "how prompts become chats depends on the model's chat template: name it with -m MODEL."
+        )
+    chat = {"chat": "auto", **_read_system_prompt(given)}
+    configuration = RunConfiguration(limit=number, num_fewshot=num_fewshot, seed=seed, **chat)
+    print_preview(name, tasks_dir, configuration, model)
 
 
 @cli.command()

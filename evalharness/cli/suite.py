@@ -4,15 +4,17 @@ import gc
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 
-from evalharness.backends import open_backends
+from evalharness.backends import open_backend, open_backends
+from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
 from evalharness.config import Suite
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.preparation import PreparedTask, prepare, preview, render_plainly
 from evalharness.progress import progress_reporter
 from evalharness.records import Backend, Fitting
 from evalharness.report.text import spelled_out
@@ -27,6 +29,14 @@ from evalharness.runner import (
 from evalharness.store import STORE_NAME, Responses
 
 TOO_MANY_FAILED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model, and the tasks as it is to be asked them."""
+
+    backend: Backend
+    tasks: Sequence[PreparedTask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +64,8 @@ class PlannedModel:
     requests: int
 
 
-def open_suite(suite: Suite) -> tuple[list[Backend], list[PreparedTask]]:
-    """Everything is found and checked before anything is computed."""
+def open_suite(suite: Suite) -> tuple[list[OpenedModel], list[PreparedTask]]:
+    """Models and tasks. Everything is found and checked before anything is computed."""
     chosen = select_tasks(find_tasks(suite.tasks_dir), suite.tasks)
     backends = open_backends(suite.models)
     prepared = [
@@ -65,11 +75,46 @@ def open_suite(suite: Suite) -> tuple[list[Backend], list[PreparedTask]]:
     for task in prepared:
         if task.record.num_fewshot < suite.num_fewshot:
             say(f"{task.name} defines no few-shot examples and is run without")
-    for backend in backends:
-        if isinstance(backend, Fitting):
-            supported, _ = split_supported(backend, prepared)
-            backend.check([instance for task in supported for instance in task.instances()])
-    return backends, prepared
+    configuration = _configuration(suite)
+    models = [
+        OpenedModel(backend, ask_in_chat(backend, prepared, configuration)) for backend in backends
+    ]
+    for model in models:
+        _check_fit(model)
+    if suite.system_prompt:
+        for model in models:
+            _say_plain(model)
+    return models, prepared
+
+
+def _check_fit(model: OpenedModel) -> None:
+    """Raises DataError for answers that were made for other samples."""
+    if isinstance(model.backend, Fitting):
+        supported, _ = split_supported(model.backend, model.tasks)
+        model.backend.check([instance for task in supported for instance in task.instances()])
+
+
+def _configuration(suite: Suite) -> RunConfiguration:
+    return RunConfiguration(
+        limit=suite.limit,
+        num_fewshot=suite.num_fewshot,
+        seed=suite.seed,
+        chat=suite.chat,
+        system_prompt=suite.system_prompt,
+        fewshot_as=suite.fewshot_as,
+    )
+
+
+def _say_plain(model: OpenedModel) -> None:
+    """Which tasks are asked without the system prompt, by what reads prompts at all."""
+    if not model.backend.model.reusable:
+        return
+    for task in model.tasks:
+        if task.record.chat is None:
+            say(
+                f"{model.backend.model.name}: {task.name} is asked in plain text, without the "
+                "system prompt"
+            )
 
 
 def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug: bool) -> int:
@@ -78,12 +123,12 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     Returns the exit status: that of the errors, else 3 where too many samples failed, else 0.
     Raises UsageError when no model can answer any of the tasks.
     """
-    backends, prepared = open_suite(suite)
+    models, _ = open_suite(suite)
     done: list[EvaluatedRun] = []
     statuses: list[int] = []
-    while backends:
+    while models:
         # Nothing here keeps a model that is done: the next one needs its memory.
-        one, problems = _try_one(suite, backends.pop(0), prepared, command, debug=debug)
+        one, problems = _try_one(suite, models.pop(0), command, debug=debug)
         gc.collect()
         done += [one] if one is not None else []
         statuses += problems
@@ -98,16 +143,15 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
 
 def _try_one(
     suite: Suite,
-    backend: Backend,
-    prepared: Sequence[PreparedTask],
+    model: OpenedModel,
     command: Sequence[str],
     *,
     debug: bool,
 ) -> tuple[EvaluatedRun | None, list[int]]:
     """The run of one model, unless it could not be made, and the exit statuses of its errors."""
-    name = backend.model.name
+    name = model.backend.model.name
     try:
-        one = _run_one(suite, backend, prepared, command)
+        one = _run_one(suite, model, command)
     except NothingSupportedError as error:
         _say_skipped(name, error.skipped)
         return None, []
@@ -126,17 +170,13 @@ def _forget_calls(error: BaseException) -> None:
     error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
-def _run_one(
-    suite: Suite, backend: Backend, prepared: Sequence[PreparedTask], command: Sequence[str]
-) -> EvaluatedRun:
+def _run_one(suite: Suite, model: OpenedModel, command: Sequence[str]) -> EvaluatedRun:
     with progress_reporter() as report:
         return evaluate(
-            backend,
-            prepared,
+            model.backend,
+            model.tasks,
             output=suite.output,
-            configuration=RunConfiguration(
-                limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed
-            ),
+            configuration=_configuration(suite),
             command=command,
             report=report,
         )
@@ -181,7 +221,7 @@ def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
 
 def print_plan(suite: Suite, output_format: str) -> None:
     """What a run would do. Nothing is computed, and no file is made."""
-    backends, prepared = open_suite(suite)
+    opened, prepared = open_suite(suite)
     tasks = [
         PlannedTask(
             name=task.name,
@@ -192,7 +232,7 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
         for task in prepared
     ]
-    models = _planned_models(suite, backends, prepared)
+    models = _planned_models(suite, opened)
     if output_format == "json":
         plan = {"tasks": [asdict(task) for task in tasks], "models": [asdict(m) for m in models]}
         click.echo(json.dumps(plan, indent=1))
@@ -208,14 +248,32 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
 
 
-def _planned_models(
-    suite: Suite, backends: Sequence[Backend], prepared: Sequence[PreparedTask]
-) -> list[PlannedModel]:
+def print_preview(
+    name: str, tasks_dir: Sequence[Path], configuration: RunConfiguration, model: str | None
+) -> None:
+    """The first samples of a task, in plain text or as a model is given them."""
+    (task, *_) = select_tasks(find_tasks(tasks_dir), [name])
+    prepared = prepare(
+        task,
+        limit=configuration.limit,
+        num_fewshot=configuration.num_fewshot,
+        seed=configuration.seed,
+    )
+    render = render_plainly
+    if model is not None:
+        backend = open_backend(model)
+        (prepared,) = ask_in_chat(backend, [prepared], configuration)
+        render = backend.render
+    for sample in prepared.samples:
+        show(preview(sample, render))
+
+
+def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
     planned = []
     with Responses(suite.output / STORE_NAME) as responses:
-        for backend in backends:
-            known, total = count_known(backend, prepared, responses)
-            model = backend.model
+        for one in opened:
+            known, total = count_known(one.backend, one.tasks, responses)
+            model = one.backend.model
             planned.append(
                 PlannedModel(
                     name=model.name,

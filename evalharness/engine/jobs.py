@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.records import Sampling
+from evalharness.transformer.thinking import Thinking
 
 Finish = Literal["stop", "end", "length", "invalid"]
 # Stands for a token where none can be chosen.
@@ -15,12 +16,14 @@ class Job:
     """A prompt to continue, until an end token, a stop string or `max_tokens` new tokens.
 
     sampling  how the next token is drawn; None takes the likeliest
+    thinking  of a model that thinks before it answers: stop strings end its answer only
     """
 
     tokens: tuple[int, ...]
     max_tokens: int
     stop: tuple[str, ...] = ()
     sampling: Sampling | None = None
+    thinking: Thinking | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,13 @@ class Stopping:
         self._job = job
         self._decode = decode
         self._end_tokens = end_tokens
+        marks = (
+            () if job.thinking is None else (job.thinking.marks.opening, job.thinking.marks.closing)
+        )
         # A token spells at least one byte, so that no stop string has more tokens than bytes.
-        longest = max((len(mark.encode()) for mark in job.stop), default=0)
+        longest = max((len(mark.encode()) for mark in (*job.stop, *marks)), default=0)
         self._window = longest + _MARGIN
+        self._thinks = job.thinking is not None and job.thinking.opened
 
     def ending(self, generated: Sequence[int]) -> Ending | None:
         """The text of the tokens generated so far if it has ended with the last of them, or None.
@@ -36,8 +40,10 @@ class Stopping:
             return self._final(generated[:-1], "end")
         if self._job.stop:
             recent = self._decode(generated[-self._window :])
-            if any(mark in recent for mark in self._job.stop):
-                text, stopped = cut(self._decode(generated), self._job.stop)
+            if self._job.thinking is not None:
+                self._thinks = self._job.thinking.goes_on(recent, self._thinks)
+            if not self._thinks and any(mark in recent for mark in self._job.stop):
+                text, stopped = self._cut(self._decode(generated))
                 if stopped:
                     return text, "stop"
         if len(generated) >= self._job.max_tokens:
@@ -45,8 +51,16 @@ class Stopping:
         return None
 
     def _final(self, tokens: Sequence[int], otherwise: Literal["end", "length"]) -> Ending:
-        text, stopped = cut(self._decode(tokens), self._job.stop)
+        text, stopped = self._cut(self._decode(tokens))
         return text, "stop" if stopped else otherwise
+
+    def _cut(self, text: str) -> tuple[str, bool]:
+        """As cut(), but what the model thinks before its answer may hold stop strings."""
+        start = 0 if self._job.thinking is None else self._job.thinking.answer_in(text)
+        if start is None:
+            return text, False
+        answer, stopped = cut(text[start:], self._job.stop)
+        return text[:start] + answer, stopped
 
 
 def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:

@@ -232,7 +232,12 @@ def _cell(
         return Cell("–", "", "", "not run", None, False)
     n = f"n = {amount(task.n)}"
     failed = task.validity.failed
-    note = f"{amount(failed)} of {amount(task.n)} samples failed" if failed else ""
+    thinking = task.validity.unfinished_thinking
+    notes = (
+        f"{amount(failed)} of {amount(task.n)} samples failed" if failed else "",
+        f"{amount(thinking)} of {amount(task.n)} ended before the thinking did" if thinking else "",
+    )
+    note = "; ".join(filter(None, notes))
     if metric.value is None:
         return Cell("undefined", "", n, note, None, False)
     return Cell(

@@ -256,21 +256,36 @@ def _table(
 def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:
     headings = (
         "Model",
+        "Prompts",
         "Samples",
         "Failed",
         "Prompt truncated",
         "Few-shot examples dropped",
         "Cut off at the limit",
+        "Thinking unfinished",
         "Empty",
     )
 
     def values(task: TaskResult) -> tuple[str, ...]:
         found = task.validity
         shortened = (found.truncated, found.lost_shots)
-        counts = (found.samples, found.failed, *shortened, found.unfinished, found.empty)
-        return tuple(amount(count) for count in counts)
+        cut_off = (found.unfinished, found.unfinished_thinking)
+        counts = (found.samples, found.failed, *shortened, *cut_off, found.empty)
+        return (_prompts(task), *(amount(count) for count in counts))
 
     return _table(headings, tasks, names, values)
+
+
+def _prompts(task: TaskResult) -> str:
+    """In what form the model was asked: runs that differ in it alone have one prompt hash."""
+    if task.chat is None:
+        return "plain text"
+    parts = ["chat"]
+    if task.chat.system_prompt:
+        parts.append("system prompt")
+    if task.chat.fewshot_as is not None:
+        parts.append(f"examples as {task.chat.fewshot_as}")
+    return ", ".join(parts)
 
 
 def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:

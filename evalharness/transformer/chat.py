@@ -24,10 +24,14 @@ from evalharness.transformer.values import remedy
 class ChatTemplate:
     """Turns of a chat -> the text that the model continues."""
 
-    def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
-        """`special_tokens` are the names that the template may use, such as bos_token."""
+    def __init__(self, source: str, variables: Mapping[str, str | bool]) -> None:
+        """`variables` are what the template may use, such as bos_token or enable_thinking."""
         self._source = source
-        self._special_tokens = special_tokens
+        self._variables = variables
+
+    def uses(self, variable: str) -> bool:
+        """Does the template speak of the variable?"""
+        return variable in self._source
 
     def render(self, messages: Sequence[Message]) -> str:
         """Raises DataError when the template is broken or refuses the turns."""
@@ -37,7 +41,7 @@ class ChatTemplate:
                 add_generation_prompt=True,
                 tools=None,
                 documents=None,
-                **self._special_tokens,
+                **self._variables,
             )
         except Exception as error:  # a stranger's program can fail in every way
             raise DataError(f"the chat template cannot render the prompt: {error}.") from None

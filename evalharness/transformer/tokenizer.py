@@ -10,21 +10,32 @@ from tokenizers import Tokenizer as FastTokenizer
 from evalharness.errors import DataError
 from evalharness.records import Prompt
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
+from evalharness.transformer.thinking import Marks, find_marks
 from evalharness.transformer.values import remedy
 
 
 class Tokenizer:
     """The tokenizer of a checkpoint folder."""
 
-    def __init__(self, folder: Path, chat_template: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chat_template: Path | None = None,
+        variables: Mapping[str, bool] | None = None,
+    ) -> None:
         """Read the folder; `chat_template` is a file to use in place of the checkpoint's own.
+
+        variables: what the template is told, such as {"enable_thinking": False}
 
         Raises DataError when tokenizer.json is missing or damaged.
         """
         settings = _read_settings(folder)
         self._tokenizer = _read_tokenizer(folder, settings)
         source = read_source(folder, settings, chat_template)
-        self._template = None if source is None else ChatTemplate(source, _named_tokens(settings))
+        named: dict[str, str | bool] = {**_named_tokens(settings), **(variables or {})}
+        self._template = None if source is None else ChatTemplate(source, named)
+        self.thinking_marks = find_marks(self._is_token, source)
+        self._unspoken = _unspoken(self._tokenizer, self.thinking_marks)
         self._opening = _opening(self._tokenizer)
         bos, eos = (_special(self._tokenizer, folder, settings, name) for name in ("bos", "eos"))
         if bos is None and eos is None:  # as in the first GPT-2, whose names are in its class
@@ -50,6 +61,10 @@ class Tokenizer:
     def has_chat_template(self) -> bool:
         return self._template is not None
 
+    def template_uses(self, variable: str) -> bool:
+        """Does the chat template, if there is one, look at the variable?"""
+        return self._template is not None and self._template.uses(variable)
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
@@ -60,8 +75,9 @@ class Tokenizer:
         ]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special tokens left out."""
-        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
+        """The text of tokens, special tokens left out but for the marks around thinking."""
+        spoken = [token for token in tokens if token not in self._unspoken]
+        return str(self._tokenizer.decode(spoken, skip_special_tokens=False))
 
     def render(self, prompt: Prompt) -> str:
         """A prompt as text: chat turns go through the chat template, ready for the answer.
@@ -73,6 +89,21 @@ class Tokenizer:
         if self._template is None:
             raise DataError("the model has no chat template, but the prompt is a list of messages.")
         return self._template.render(prompt)
+
+    def opened(self, text: str) -> str:
+        """A text as encode() takes it: with the tokens that it puts in front, as text."""
+        return self._after(text, self._opening)
+
+    def started(self, text: str) -> str:
+        """The same for a text that is scored without a prompt, after the token that starts one."""
+        return self._after(text, [self.start_token])
+
+    def _after(self, text: str, tokens: Sequence[int]) -> str:
+        front = "".join(self._tokenizer.id_to_token(token) or "" for token in tokens)
+        return text if text.startswith(front) else front + text
+
+    def _is_token(self, text: str) -> bool:
+        return self._tokenizer.token_to_id(text) is not None
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
@@ -118,6 +149,16 @@ def _add_tokens(tokenizer: FastTokenizer, added: Mapping[str, Any]) -> None:
     for _, token in sorted(added.items(), key=lambda item: int(item[0])):
         if tokenizer.token_to_id(token["content"]) is None:
             tokenizer.add_tokens([AddedToken(**token)])
+
+
+def _unspoken(tokenizer: FastTokenizer, marks: Marks | None) -> frozenset[int]:
+    """Special tokens, which are no part of a text. A model may have the marks among them."""
+    kept = () if marks is None else (marks.opening, marks.closing)
+    return frozenset(
+        number
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+        if token.special and token.content not in kept
+    )
 
 
 def _opening(tokenizer: FastTokenizer) -> list[int]:

@@ -482,3 +482,21 @@ def test_a_device_that_is_not_there_is_refused_with_what_there_is(checkpoint: Pa
 def test_an_unreachable_hub_id_says_what_can_be_had(cache: Path) -> None:  # noqa: ARG001
     with pytest.raises(DataError, match="smollm2-135m-instruct"):
         open_backend("builtin:somebody/some-model")
+
+
+def test_a_model_that_never_thinks_may_write_the_marks(checkpoint: Path) -> None:
+    tokenizer = Tokenizer(checkpoint)
+    assert tokenizer.thinking_marks is None
+    (job,) = encode_generations(tokenizer, [Generation("What is <think>?", 5)], 99)
+    assert not isinstance(job, Failure)
+    assert job.job.thinking is None
+
+
+def test_prompts_are_shown_with_the_token_that_starts_a_text(checkpoint: Path) -> None:
+    backend = open_backend(f"builtin:{checkpoint}")
+    assert backend.render(LogLikelihood("", "The fox")) == "<s>"
+    assert backend.render(RollingLogLikelihood("The fox")) == "<s>The fox"
+    assert backend.render(Generation("The fox", 5)) == "The fox"
+    assert (
+        backend.render(Generation((Message("user", "Hello"),), 5)) == "<s>[user]Hello\n[assistant]"
+    )

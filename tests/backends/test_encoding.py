@@ -263,3 +263,88 @@ def test_a_bos_that_the_tokenizer_adds_is_seen_and_not_scored(tmp_path: Path) ->
     assert tokens[0] == adding.start_token
     assert (window.tokens, window.targets) == (tuple(tokens[:-1]), tuple(tokens[1:]))
     assert nothing == []
+
+
+# --- chats ----------------------------------------------------------------------------------
+
+QUESTION = Message("user", PROMPT)
+TURNS = tuple(
+    (Message("user", f"Question: what is {number}?"), Message("assistant", f"{number}"))
+    for number in range(6)
+)
+MIXED = st.lists(st.sampled_from([*SHOTS[:2], *TURNS[:3]]), max_size=6)
+
+
+@given(shots=MIXED, max_length=st.integers(40, 200))
+def test_a_chat_loses_its_earliest_examples_and_is_rendered_anew(
+    tokenizer: Tokenizer, shots: list[str | tuple[Message, ...]], max_length: int
+) -> None:
+    """System prompt and question stay; every candidate is what the template makes of it."""
+    system = Message("system", "Be brief.")
+    request = Generation((system, QUESTION), 5, shots=tuple(shots))
+    found, room = job(tokenizer, request, max_length), max_length - 5
+
+    def rendered(dropped: int) -> list[int]:
+        left = shots[dropped:]
+        turns = [turn for shot in left if isinstance(shot, tuple) for turn in shot]
+        text = "".join(shot for shot in left if isinstance(shot, str))
+        messages = (system, *turns, Message("user", text + PROMPT))
+        return tokenizer.encode([tokenizer.render(messages)])[0]
+
+    assert found.job.tokens == tuple(rendered(found.dropped_shots)[-room:])
+    assert found.truncated == (len(rendered(found.dropped_shots)) > room)
+    assert not found.dropped_shots or len(rendered(found.dropped_shots - 1)) > room
+    assert not found.truncated or found.dropped_shots == len(shots)
+
+
+@pytest.mark.parametrize(
+    ("end", "continuation"), [("[assistant]\n\n", "Paris"), ("the quick brown fo", "x jumps")]
+)
+def test_a_continuation_follows_the_tokens_of_all_that_the_template_ends_with(
+    tmp_path: Path, end: str, continuation: str
+) -> None:
+    """A line break at its end was asked for with every answer; the model is given it.
+
+    So it is where prompt and continuation would share a token, were they one text.
+    """
+    save(tmp_path, adds_bos=True)
+    (tmp_path / "chat_template.jinja").write_text(f"{{{{ messages[0].content + {end!r} }}}}")
+    tokenizer = Tokenizer(tmp_path)
+    found = query(tokenizer, LogLikelihood((QUESTION,), continuation), 99)
+    given, own = tokenizer.encode([PROMPT + end, continuation])
+    assert found.query.tokens == (*given, *own[1:-1])
+    assert found.query.targets == tuple(own[1:])
+    assert job(tokenizer, Generation((QUESTION,), 5), 99).job.tokens == tuple(given)
+
+
+def test_a_template_that_writes_bos_has_it_once_and_shows_it(tmp_path: Path) -> None:
+    adding = save(tmp_path, adds_bos=True)
+    found = job(adding, Generation((QUESTION,), 5, shots=TURNS), 999)
+    assert found.job.tokens.count(adding.start_token) == 1
+    text = adding.render((QUESTION,))
+    assert adding.opened(text) == text
+    assert adding.opened("plain") == "<s>plain"
+
+
+def test_a_chat_that_cannot_be_rendered_fails_alone(tmp_path: Path) -> None:
+    """One refused prompt ended the run of the model."""
+    save(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% if 'bad' in messages[0].content %}{{ raise_exception('no bad words') }}{% endif %}"
+        "{{ messages[0].content }}"
+    )
+    tokenizer = Tokenizer(tmp_path)
+    bad, good = ((Message("user", text),) for text in ("bad", "good"))
+    for encoded in (
+        encode_generations(tokenizer, [Generation(bad, 5), Generation(good, 5)], 99),
+        encode_log_likelihoods(tokenizer, [LogLikelihood(bad, "x"), LogLikelihood(good, "x")], 99),
+    ):
+        failed, done = encoded
+        assert isinstance(failed, Failure)
+        assert "no bad words" in failed.error
+        assert not isinstance(done, Failure)
+
+
+def test_examples_in_turns_before_plain_text_are_refused() -> None:
+    with pytest.raises(ValueError, match="in turns can be put before messages only"):
+        Generation(PROMPT, 5, shots=TURNS)

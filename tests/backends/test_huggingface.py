@@ -30,6 +30,7 @@ from evalharness.records import (
     RollingLogLikelihood,
     Sample,
     Sampling,
+    whole_prompt,
 )
 from evalharness.transformer.tokenizer import Tokenizer
 from tests.models import make_llama, make_model
@@ -112,7 +113,7 @@ def expected_score(model: Any, tokenizer: Tokenizer, request: Request) -> float:
         whole += tokenizer.encode([request.text])[0]
     else:
         assert isinstance(request, LogLikelihood)
-        before = "".join(request.shots) + tokenizer.render(request.prompt)
+        before = tokenizer.render(whole_prompt(request))
         prompt, whole = tokenizer.encode([before.rstrip(), before + request.continuation])
         if not before:
             prompt, whole = [tokenizer.start_token], [tokenizer.start_token, *whole]

@@ -13,6 +13,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +108,70 @@ def test_a_server_that_only_chats_gets_plain_text_as_one_message(server: FaultyS
     assert backend.model.architecture == "server, plain text by chat"
     (outcome,) = ask(server.spec(), Generation("one two", 9))
     assert text(outcome) == "to one two"
+
+
+def without_template(call: Call) -> Reply:
+    """As vLLM answers for a model that was never taught to chat."""
+    if call.path == "/v1/chat/completions":
+        return error(400, "default chat template is no longer allowed")
+    return honest(call)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "options", "chats"),
+    [
+        (honest, "api=auto", True),
+        (honest, "api=chat", True),
+        (honest, "api=completions", False),
+        (chat_only, "api=auto", True),
+        (without_template, "api=auto", False),
+        (lambda c: error(500, "x") if "chat" in c.path else honest(c), "retries=0", False),
+    ],
+)
+def test_a_server_has_a_template_where_it_answers_messages(
+    server: FaultyServer, behaviour: faulty_server.Behaviour, options: str, chats: bool
+) -> None:
+    server.behaviour = behaviour
+    assert open_backend(server.spec(options)).has_chat_template is chats
+
+
+def test_whether_a_busy_server_chats_is_not_guessed(server: FaultyServer) -> None:
+    server.behaviour = lambda c: error(503, "busy") if "chat" in c.path else honest(c)
+    backend = open_backend(server.spec("retries=0"))
+    with pytest.raises(ServerError, match="whether 'toy' answers messages could not be found out"):
+        _ = backend.has_chat_template
+
+
+def test_a_run_sends_messages_and_examples_as_turns(server: FaultyServer, tmp_path: Path) -> None:
+    """The server puts them through its own template; what is stored is what was sent."""
+    write_plugin(tmp_path / "plugins", samples=2)
+    options = ("--num-fewshot", "1", "--system-prompt", "Be brief.", "--format", "json")
+    done = run(tmp_path, server.spec(), "-t", "toy-answer", "--limit", "1", *options)
+    assert done.returncode == 0, done.stderr
+    (call,) = server.asked()
+    roles = [message["role"] for message in call.body["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+    (results,) = json.loads(done.stdout)
+    path = tmp_path / "runs" / results["run_id"] / "samples" / "toy-answer.parquet"
+    (row,) = pyarrow.parquet.read_table(path).to_pylist()
+    sent = [f"[{message['role']}] {message['content']}" for message in call.body["messages"]]
+    assert row["prompts"] == ["\n".join(sent)]
+
+
+def test_a_chat_too_long_for_the_server_loses_its_earliest_turns(server: FaultyServer) -> None:
+    def short(call: Call) -> Reply:
+        if len(call.body.get("messages", ())) > 4:
+            return error(400, "maximum context length exceeded")
+        return honest(call)
+
+    server.behaviour = short
+    shots = tuple((Message("user", f"{n}?"), Message("assistant", f"{n}")) for n in range(4))
+    chat = (Message("system", "be brief"), Message("user", "hi"))
+    (outcome,) = ask(server.spec(), Generation(chat, 9, shots=shots))
+    assert isinstance(outcome, GenerationResponse)
+    assert outcome.dropped_shots == 3
+    sent = [message["content"] for message in server.asked()[-1].body["messages"]]
+    assert sent == ["be brief", "3?", "3", "hi"]
 
 
 def test_a_draw_carries_its_seed(server: FaultyServer) -> None:
@@ -481,6 +546,7 @@ def test_a_run_keeps_what_was_answered_and_never_writes_the_key(
 ) -> None:
     """The server repeats the key in answers and errors; three samples fail, and are asked again."""
     write_plugin(tmp_path / "plugins", samples=12)
+    options = ("-t", "toy-*", "--chat", "off", "--format", "json")
 
     def repeating(call: Call) -> Reply:
         given = call.headers.get("authorization", "")
@@ -491,14 +557,14 @@ def test_a_run_keeps_what_was_answered_and_never_writes_the_key(
         return honest(call)
 
     server.behaviour = repeating
-    done = run(tmp_path, server.spec(), "-t", "toy-*", "--format", "json", OPENAI_API_KEY=KEY)
+    done = run(tmp_path, server.spec(), *options, OPENAI_API_KEY=KEY)
     assert done.returncode == 3, done.stderr
     (results,) = json.loads(done.stdout)
     assert results["tasks"]["toy-answer"]["validity"]["failed"] == 1
     assert results["tasks"]["toy-choice"]["validity"]["failed"] == 1
     server.behaviour = honest
     server.calls.clear()
-    again = run(tmp_path, server.spec(), "-t", "toy-*", "--format", "json", OPENAI_API_KEY=KEY)
+    again = run(tmp_path, server.spec(), *options, OPENAI_API_KEY=KEY)
     assert again.returncode == 0, again.stderr
     assert all("after 3?" in str(c.body) or "sky" in str(c.body) for c in server.asked())
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -520,7 +586,9 @@ def test_a_server_that_goes_away_ends_the_run_and_loses_nothing(
         return honest(call)
 
     server.behaviour = leaving
-    done = run(tmp_path, server.spec("concurrency=1&retries=1"), "-t", "toy-answer")
+    done = run(
+        tmp_path, server.spec("concurrency=1&retries=1"), "-t", "toy-answer", "--chat", "off"
+    )
     assert done.returncode == 2, done.stdout
     assert "nobody answers at" in done.stderr
     assert "Traceback" not in done.stderr

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from evalharness.engine.jobs import Job
 from evalharness.engine.stopping import Stopping, cut
+from evalharness.transformer.thinking import Marks, Thinking
 
 # Token 0 ends a text; the others spell these pieces, some of them parts of one character.
 PIECES = [b"", b"a", b"b", b"ab", b"\n", b"\n\n", "é".encode()[:1], "é".encode()[1:], b" "]
+PIECES += [b"<think>", b"</think>", b"</thi", b"nk>"]
 END = frozenset({0})
 
 
@@ -53,3 +55,20 @@ def test_an_end_token_ends_and_is_no_part_of_the_text() -> None:
 
 def test_the_earliest_of_several_stop_strings_cuts() -> None:
     assert cut("one two three", ("three", "two")) == ("one ", True)
+
+
+@given(st.lists(st.integers(1, len(PIECES) - 1), min_size=1, max_size=40), STOPS, st.booleans())
+def test_stop_strings_end_the_answer_and_not_the_thinking_before_it(
+    tokens: list[int], stop: tuple[str, ...], opened: bool
+) -> None:
+    """A line break in the first thought ended every answer of a model that thinks."""
+    thinking = Thinking(Marks("<think>", "</think>"), opened)
+    found = run(Job((1,), 40, stop, thinking=thinking), tokens)
+    for length in range(1, len(tokens) + 1):
+        text = decode(tokens[:length])
+        start = thinking.answer_in(text)
+        answer, stopped = ("", False) if start is None else cut(text[start:], stop)
+        if stopped:
+            assert found == (length, text[:start] + answer, "stop")
+            return
+    assert found is None or (found[0] == 40 and found[2] == "length")

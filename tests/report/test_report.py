@@ -14,7 +14,7 @@ from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_r
 from evalharness.report.render import render_report
 from evalharness.report.terminal import print_table
 from evalharness.report.text import number, short, visible
-from evalharness.results import Results
+from evalharness.results import ChatForm, Results, Validity
 from tests.report.runs import many, metric, run, task
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
@@ -266,3 +266,20 @@ def test_the_banner_names_the_tasks_that_a_limit_may_have_cut() -> None:
     page = render_report([run("m", tasks, limit=40)], title="x")
     assert "only the first 40 samples were answered of cut-task." in page
     assert "Partial runs" not in render_report([run("m", tasks, limit=1000)], title="x")
+
+
+def test_the_page_says_in_what_form_models_were_asked_and_whose_thinking_did_not_end() -> None:
+    """Runs of one model as text and as chats looked the same, since they are compared."""
+    scores = {"acc": metric(0.5, (0.4, 0.6))}
+    form = ChatForm(system_prompt="Be brief.", fewshot_as="turns")
+    unfinished = Validity(samples=40, unfinished_thinking=7)
+    runs = [
+        run("text", {"task": task(scores)}),
+        run("chat", {"task": task(scores, chat=form, validity=unfinished)}),
+    ]
+    text = Page(render_report(runs, title="t")).text
+    assert "plain text" in text
+    assert "chat, system prompt, examples as turns" in text
+    assert any("7 of 40 ended before the thinking did" in part for part in text)
+    assert not any("Not comparable" in part for part in text)
+    assert "7 of 40 ended before the thinking did" in " ".join(printed(runs, 200).split())

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalharness.backends.answers import Asked, Texts, Totals, chat_refusal
-from evalharness.backends.encoding import check_vocabulary
+from evalharness.backends.encoding import check_vocabulary, shown_prompt
 from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.tokens import read_tokenizer
-from evalharness.backends.settings import peak_memory_bytes
+from evalharness.backends.settings import check_thinking, peak_memory_bytes, template_variables
 from evalharness.engine.generation import Ends
 from evalharness.engine.scoring import Score
 from evalharness.engine.trie import Query
-from evalharness.records import Instance, Outcome
+from evalharness.records import Instance, Outcome, Request
 
 # Tokens of a pack. On a CPU the mask, which is as wide as it is high, costs more than it saves in
 # longer ones; a GPU needs more to be busy.
@@ -39,12 +39,18 @@ class CausalBackend:
     """Scores and generates with a class of AutoModelForCausalLM."""
 
     def __init__(self, found: FoundModel) -> None:
-        """Raises DataError for a checkpoint whose parts do not belong together."""
+        """Raises DataError for a checkpoint whose parts do not belong together, and UsageError for
+        thinking that its chat template cannot be told about.
+        """
         self._found = found
         options = found.options
         self._tokenizer = read_tokenizer(
-            found.folder, options.chat_template, options.trust_remote_code
+            found.folder,
+            options.chat_template,
+            template_variables(options.thinking),
+            trust_remote_code=options.trust_remote_code,
         )
+        check_thinking(found.spec, options.thinking, self._tokenizer)
         vocabulary = int(found.config.get_text_config().vocab_size)
         check_vocabulary(self._tokenizer, vocabulary, str(found.folder))
         length = context_length(found)
@@ -56,6 +62,14 @@ class CausalBackend:
     def peak_memory_bytes(self) -> int:
         """Of the GPU if there is one, else of this process so far."""
         return peak_memory_bytes(self._found.device)
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self._tokenizer.has_chat_template
+
+    def render(self, request: Request) -> str:
+        """With the token that starts a text where the tokenizer or the engine puts it in front."""
+        return shown_prompt(self._tokenizer, request)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""

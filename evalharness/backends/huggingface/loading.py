@@ -37,7 +37,7 @@ from evalharness.transformer.values import Values
 from evalharness.transformer.weights import tensors_of, weight_files
 
 # Raised by a change that changes answers: it is part of the fingerprint.
-HUGGINGFACE_VERSION = 1
+HUGGINGFACE_VERSION = 2
 # What tokenizers without a tokenizer.json are read from.
 _TOKENIZER_FILES = ("*.model", "*.txt", "*.tiktoken", "*.spm")
 
@@ -76,6 +76,7 @@ class FoundModel:
             "dtype": dtype_name(self.dtype),
             "quantisation": str(self.quantisation),
             "max_length": str(max_length),
+            "thinking": self.options.thinking or "",
         }
         if self.options.adapter is not None:
             import peft

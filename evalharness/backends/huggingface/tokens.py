@@ -3,7 +3,7 @@
 Where there is a tokenizer.json, prompts become the same tokens as with `builtin:`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,25 @@ from evalharness.backends.huggingface.loading import quiet, said
 from evalharness.errors import DataError
 from evalharness.records import Prompt
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
+from evalharness.transformer.thinking import find_marks
 from evalharness.transformer.tokenizer import Tokenizer
 
 
 def read_tokenizer(
-    folder: Path, chat_template: Path | None, trust_remote_code: bool
+    folder: Path,
+    chat_template: Path | None,
+    variables: Mapping[str, bool],
+    *,
+    trust_remote_code: bool,
 ) -> TextTokenizer:
-    """Raises DataError for a tokenizer that is missing, damaged or in a Python file."""
+    """variables: what the chat template is told, such as {"enable_thinking": False}.
+
+    Raises DataError for a tokenizer that is missing, damaged or in a Python file.
+    """
     if (folder / "tokenizer.json").exists():
-        return Tokenizer(folder, chat_template)
-    return LibraryTokenizer(library_tokenizer(folder, trust_remote_code), folder, chat_template)
+        return Tokenizer(folder, chat_template, variables)
+    tokenizer = library_tokenizer(folder, trust_remote_code)
+    return LibraryTokenizer(tokenizer, folder, chat_template, variables)
 
 
 def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
@@ -43,13 +52,22 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
 class LibraryTokenizer:
     """A tokenizer that only transformers can read, behind the interface of our own."""
 
-    def __init__(self, tokenizer: Any, folder: Path, chat_template: Path | None) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        folder: Path,
+        chat_template: Path | None,
+        variables: Mapping[str, bool],
+    ) -> None:
         """Raises DataError for a tokenizer that names no token which could start a text."""
         self._tokenizer = tokenizer
         source = read_source(folder, read_json(folder / "tokenizer_config.json"), chat_template)
         named = {"bos_token": "", "eos_token": "", **tokenizer.special_tokens_map}
         texts = {name: text for name, text in named.items() if isinstance(text, str)}
-        self._template = None if source is None else ChatTemplate(source, texts)
+        self._template = None if source is None else ChatTemplate(source, {**texts, **variables})
+        vocabulary = tokenizer.get_vocab()
+        self.thinking_marks = find_marks(lambda text: text in vocabulary, source)
+        self._unspoken = self._unspoken_tokens()
         self._opening = self._opening_tokens()
         bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
         starts = [token for token in (bos, *self._opening[-1:], eos) if token is not None]
@@ -73,6 +91,10 @@ class LibraryTokenizer:
     def has_chat_template(self) -> bool:
         return self._template is not None
 
+    def template_uses(self, variable: str) -> bool:
+        """Does the chat template, if there is one, look at the variable?"""
+        return self._template is not None and self._template.uses(variable)
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
         opening = self._opening
@@ -80,10 +102,12 @@ class LibraryTokenizer:
         return [ids if ids[: len(opening)] == opening else opening + ids for ids in encoded]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special tokens left out."""
+        """The text of tokens, special tokens left out but for the marks around thinking."""
         return str(
             self._tokenizer.decode(
-                list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
+                [token for token in tokens if token not in self._unspoken],
+                skip_special_tokens=False,
+                clean_up_tokenization_spaces=False,
             )
         )
 
@@ -95,8 +119,41 @@ class LibraryTokenizer:
             raise DataError("the model has no chat template, but the prompt is a list of messages.")
         return self._template.render(prompt)
 
+    def opened(self, text: str) -> str:
+        """A text as encode() takes it: with the tokens that it puts in front, as text."""
+        return self._after(text, self._opening)
+
+    def started(self, text: str) -> str:
+        """The same for a text that is scored without a prompt, after the token that starts one."""
+        return self._after(text, [self.start_token])
+
+    def _after(self, text: str, tokens: Sequence[int]) -> str:
+        front = "".join(self._tokenizer.convert_ids_to_tokens(list(tokens)))
+        return text if text.startswith(front) else front + text
+
     def _plain(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _unspoken_tokens(self) -> frozenset[int]:
+        """Special tokens, which are no part of a text. A model may have the marks among them."""
+        marks = self.thinking_marks
+        kept = () if marks is None else (marks.opening, marks.closing)
+        added = {
+            number for text, number in self._tokenizer.get_added_vocab().items() if text not in kept
+        }
+        # Classes differ in which of the added ones they leave out.
+        left_out = (
+            number
+            for number in added
+            if self._tokenizer.decode([number], skip_special_tokens=True)
+            != self._tokenizer.decode([number], skip_special_tokens=False)
+        )
+        named = {
+            number
+            for number in self._tokenizer.all_special_ids
+            if self._tokenizer.convert_ids_to_tokens(number) not in kept
+        }
+        return frozenset(left_out) | named
 
     def _opening_tokens(self) -> list[int]:
         """What is put before every text; what is put after one belongs to other uses."""

@@ -9,7 +9,7 @@ from evalharness.backends.checkpoint import fingerprint
 from evalharness.backends.server.address import Address, Key, find_key, parse_address
 from evalharness.backends.server.client import Client, Patience
 from evalharness.backends.server.faults import RequestError
-from evalharness.backends.server.opening import Opened, open_server_model
+from evalharness.backends.server.opening import Opened, answers_messages, open_server_model
 from evalharness.backends.server.options import NEUTRAL_OPTIONS, ServerOptions
 from evalharness.backends.server.scoring import CHATS_ARE_NOT_SCORED, Reader, find_reader
 from evalharness.backends.server.writing import Writer
@@ -24,6 +24,8 @@ from evalharness.records import (
     Model,
     Outcome,
     Request,
+    as_text,
+    whole_prompt,
 )
 
 # Raised when requests or the reading of answers change in a way that changes answers.
@@ -70,6 +72,7 @@ class ServerBackend:
         self._key = key
         self._options = options
         self._writer = Writer(opened.dialect)
+        self._chats: bool | None = None
         self._scoring: tuple[Reader | None, str] | None = None
         self.load_seconds = load_seconds
         state = options.revision if options.revision is not None else opened.system_fingerprint
@@ -94,6 +97,28 @@ class ServerBackend:
             device="server",
             max_length=opened.max_length,
         )
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Does the server answer messages, which it renders itself? Found out when first needed.
+
+        Raises ServerError as `answers_messages` does.
+        """
+        if self._chats is None:
+            self._chats = asyncio.run(self._find_chats())
+        return self._chats
+
+    async def _find_chats(self) -> bool:
+        if self._options.api == "completions":
+            return False
+        if self._writer.dialect.plain_texts == "chat":
+            return True
+        async with self._client() as client:
+            return await answers_messages(client, self._writer)
+
+    def render(self, request: Request) -> str:
+        """What is sent. The text that the server makes of messages is not known here."""
+        return as_text(whole_prompt(request))
 
     def unsupported(self, instance: Instance) -> str | None:
         """Chats where only completions are wanted; scores where the server gives none."""

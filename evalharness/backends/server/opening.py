@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from evalharness.backends.server.address import Address
 from evalharness.backends.server.answers import Chat, Completion, ListedModel, ListedModels
 from evalharness.backends.server.client import Client
-from evalharness.backends.server.faults import RefusedError, RequestError, ServerError, quoted
+from evalharness.backends.server.faults import (
+    GaveUpError,
+    RefusedError,
+    RequestError,
+    ServerError,
+    quoted,
+)
 from evalharness.backends.server.options import ServerOptions
-from evalharness.backends.server.writing import Dialect, Writer, probe
+from evalharness.backends.server.writing import FIRST_WORD, Dialect, Writer, probe
 from evalharness.errors import did_you_mean
+from evalharness.records import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ async def _first_token(
         )
         writer = Writer(dialect)
         try:
-            return writer, await probe(client, writer)
+            return writer, await probe(client, writer, FIRST_WORD)
         except RequestError as error:
             _check_key(client, error)
             problems.append(f"{api}: {error}")
@@ -76,6 +83,25 @@ async def _first_token(
         f"{address.url} does not answer for the model {address.model!r}; {'; '.join(problems)}."
         f"{known}"
     )
+
+
+async def answers_messages(client: Client, writer: Writer) -> bool:
+    """Is there chat beside completions? Servers refuse it for models without a chat template.
+
+    Raises ServerError where that cannot be found out, as for a server that is busy.
+    """
+    try:
+        await probe(client, writer, (Message("user", FIRST_WORD),))
+    except RefusedError:
+        return False
+    except GaveUpError as error:
+        # Of some servers, an error in the template that they lack.
+        if error.status == 500:
+            return False
+        raise ServerError(
+            f"whether {writer.dialect.model!r} answers messages could not be found out: {error}."
+        ) from None
+    return True
 
 
 def _check_key(client: Client, error: RequestError) -> None:

@@ -21,6 +21,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Outcome,
     RollingLogLikelihood,
+    whole_prompt,
 )
 
 CHATS_ARE_NOT_SCORED = "the prompts are chats, after which a server cannot score a text"
@@ -135,11 +136,11 @@ class Reader:
 
         Raises RequestError and ServerError as `Client.post` does.
         """
-        if not isinstance(request.prompt, str):
-            return Failure(CHATS_ARE_NOT_SCORED)
         dropped = 0
         while True:
-            before = "".join(request.shots[dropped:]) + request.prompt
+            before = whole_prompt(request, dropped)
+            if not isinstance(before, str):
+                return Failure(CHATS_ARE_NOT_SCORED)
             prompt = before.rstrip()
             try:
                 outcome = await self._read(

@@ -28,6 +28,8 @@ from evalharness.records import (
 Finish = Literal["stop", "end", "length"]
 # OpenAI's limit; other texts are cut here, where they were sent in vain.
 _STOP_STRINGS_SENT = 4
+# What a server is asked first, to see whether it answers.
+FIRST_WORD = "Hello"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def token_cost(usage: Usage | None) -> Cost:
     )
 
 
-async def probe(client: Client, writer: Writer) -> Completion | Chat:
+async def probe(client: Client, writer: Writer, prompt: Prompt) -> Completion | Chat:
     """Ask for one token, so that a wrong key or name is known before anything else is asked."""
-    request = Generation("Hello", max_tokens=1)
+    request = Generation(prompt, max_tokens=1)
     return await writer.ask(client, request, request.prompt)

@@ -1,0 +1,64 @@
+"""What a model thinks before it answers, and where its answer begins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Qwen3, DeepSeek-R1, SmolLM3 and most others; Mistral's models that think.
+_PAIRS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a model writes around its thinking."""
+
+    opening: str
+    closing: str
+
+    def opened_by(self, prompt: str) -> bool:
+        """Does the text that continues the prompt begin in the middle of the thinking?
+
+        Templates such as that of DeepSeek-R1 write the opening mark themselves. A mark elsewhere in
+        the prompt is a word of whoever wrote the prompt.
+        """
+        return prompt.rstrip().endswith(self.opening)
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The marks of a model that thinks; `opened` if its prompt has begun the thinking already."""
+
+    marks: Marks
+    opened: bool
+
+    def goes_on(self, recent: str, before: bool) -> bool:
+        """Is the model thinking at the end of `recent`, where it was (or not) `before` it?"""
+        opening = recent.rfind(self.marks.opening)
+        closing = recent.rfind(self.marks.closing)
+        return before if opening == closing else opening > closing
+
+    def answer_in(self, text: str) -> int | None:
+        """Where the answer begins in a text; None where the thinking has not ended.
+
+        All up to the last closing mark is thinking, whether or not the text has the opening one,
+        and so is the white space after it. An opening mark that nothing closes leaves no answer.
+        """
+        closing = text.rfind(self.marks.closing)
+        if closing < 0:
+            return None if self.opened or self.marks.opening in text else 0
+        after = closing + len(self.marks.closing)
+        if self.marks.opening in text[after:]:
+            return None
+        return len(text) - len(text[after:].lstrip())
+
+
+def find_marks(knows: Callable[[str], bool], template: str | None) -> Marks | None:
+    """The marks of a model, by its vocabulary or its chat template; None if it does not think.
+
+    knows: is this text a token of its own in the vocabulary?
+
+    A model that neither of them prepares for thinking may write such a mark like any other text.
+    """
+    for opening, closing in _PAIRS:
+        if (knows(opening) and knows(closing)) or closing in (template or ""):
+            return Marks(opening, closing)
+    return None

@@ -1,0 +1,108 @@
+"""What is measured of an answer, and what a sample's row keeps of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from evalharness.errors import DataError
+from evalharness.measurement import Answered, measure_task
+from evalharness.metrics.question_answering import EXACT_MATCH
+from evalharness.preparation import prepare
+from evalharness.records import (
+    DataIdentity,
+    Failure,
+    GenerationResponse,
+    Outcome,
+    Request,
+    Row,
+    Sample,
+    Task,
+    as_text,
+    whole_prompt,
+)
+from evalharness.results import SampleRow, TaskResult
+from evalharness.samples import generation, with_shots
+
+
+class Numbers:
+    """A source of four rows."""
+
+    def rows(self) -> Iterator[Row]:
+        for number in range(4):
+            yield Row({"number": number}, f"row {number}")
+
+    def identity(self) -> DataIdentity:
+        return DataIdentity("numbers", "1")
+
+
+def question(row: Row) -> Sample:
+    number = row["number"]
+    return generation(id=str(number), prompt=f"{number}?", references=["4"], max_tokens=9)
+
+
+TASK = Task(
+    name="task",
+    family="question_answering",
+    version=1,
+    data=Numbers(),
+    sample=question,
+    metrics=(EXACT_MATCH,),
+)
+THOUGHT = "<think>\n2 and 2\n</think>\n\n"
+
+
+def measured(*outcomes: Outcome) -> tuple[TaskResult, list[SampleRow]]:
+    """Each sample has two examples before its prompt; the prompt "3?" cannot be rendered."""
+    task = prepare(TASK, limit=len(outcomes), num_fewshot=0, seed=0)
+    example = generation(id="e", prompt="0?", references=["0"], max_tokens=9)
+    shown = tuple(with_shots(sample, [example, example]) for sample in task.samples)
+    task = replace(task, samples=shown)
+    instances = list(task.instances())
+    answers = [Answered(*one, False) for one in zip(instances, outcomes, strict=True)]
+    return measure_task(task, answers, seed=0, peak_memory_bytes=0, render=render)
+
+
+def render(request: Request) -> str:
+    text = as_text(whole_prompt(request))
+    if "3?" in text:
+        raise DataError("no threes")
+    return f"<s>{text}"
+
+
+def test_the_answer_is_measured_without_the_thinking_which_is_kept() -> None:
+    text = f"{THOUGHT}4"
+    result, (row,) = measured(GenerationResponse(text, "end", thinking=len(THOUGHT)))
+    assert result.metrics["exact_match"].value == 100.0
+    assert (row.responses, row.extracted) == ([text], ["4"])
+    assert (row.unfinished_thinking, row.empty) == (False, False)
+    assert result.validity.unfinished_thinking == 0
+
+
+def test_unfinished_thinking_is_an_empty_answer_that_is_counted() -> None:
+    """What a model thought last was taken for its answer."""
+    text = "<think>\nit may be\n4"
+    result, rows = measured(
+        GenerationResponse(text, "length", thinking=len(text), unfinished_thinking=True),
+        GenerationResponse("4", "end"),
+    )
+    assert result.metrics["exact_match"].value == 50.0
+    assert (rows[0].responses, rows[0].extracted) == ([text], [""])
+    assert [row.unfinished_thinking for row in rows] == [True, False]
+    assert (result.validity.unfinished_thinking, result.validity.empty) == (1, 1)
+
+
+def test_the_stored_prompt_is_what_the_model_was_given() -> None:
+    """It had the examples that did not fit, and no special tokens."""
+    _, rows = measured(
+        GenerationResponse("4", "end"),
+        GenerationResponse("4", "end", dropped_shots=1),
+        GenerationResponse("4", "end", dropped_shots=2),
+        Failure("no threes"),
+    )
+    shots = "0? 0\n\n"
+    assert [row.prompts for row in rows] == [
+        [f"<s>{shots * 2}0?"],
+        [f"<s>{shots}1?"],
+        ["<s>2?"],
+        [f"{shots * 2}3?"],
+    ]
+    assert rows[3].failed
