@@ -4,9 +4,10 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -120,6 +121,25 @@ class BuiltinBackend:
             device=self._device.type,
             max_length=self._config.max_length,
         )
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoint is, in the form that transformers reads."""
+        return self._folder
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """sha256 of all that the fingerprint covers, by path in the folder."""
+        return MappingProxyType(self._files)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens have embeddings."""
+        return self._config.vocabulary_size
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
 
     @property
     def peak_memory_bytes(self) -> int:

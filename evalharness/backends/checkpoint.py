@@ -13,6 +13,9 @@ from evalharness.transformer.gguf import converted
 
 # Settings, tokenizer and templates; the weights are what weight_files() finds.
 _DESCRIPTION = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")
+# The card says under which licence the model is; no answer depends on it.
+CARD = "README.md"
+_FETCHED = (*_DESCRIPTION, CARD)
 
 
 def find_checkpoint(
@@ -67,9 +70,9 @@ def _from_hub(reference: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        folder = _fetched(reference, revision, ["*.safetensors", *_DESCRIPTION])
+        folder = _fetched(reference, revision, ["*.safetensors", *_FETCHED])
         if not any(folder.glob("*.safetensors")):  # pickled weights are of before safetensors
-            folder = _fetched(reference, revision, ["pytorch_model*.bin", *_DESCRIPTION])
+            folder = _fetched(reference, revision, ["pytorch_model*.bin", *_FETCHED])
     except HFValidationError as error:
         raise UsageError(f"{reference!r} is no folder here and no valid hub id: {error}.") from None
     except Exception as error:  # the network fails in many ways, none of which is ours to mend
