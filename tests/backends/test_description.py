@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from transformers import LlamaForCausalLM
 
 from evalharness.backends.description import describe, licence_of
+from tests.gguf_files import write_gguf
 from tests.models import make_llama
 from tests.workplace import Workplace
 
@@ -33,6 +35,14 @@ def test_the_licence_is_what_the_card_says(tmp_path: Path, card: str, licence: s
 
 def test_the_licence_is_what_the_catalogue_says(tmp_path: Path) -> None:
     assert licence_of("smollm2-135m-instruct", tmp_path) == "Apache-2.0"
+
+
+def test_the_licence_is_what_a_gguf_file_says(tmp_path: Path) -> None:
+    make_llama(tmp_path / "model")
+    model = LlamaForCausalLM.from_pretrained(tmp_path / "model")
+    path = tmp_path / "model.gguf"
+    write_gguf(path, model, settings={"general.license": "mit"})
+    assert licence_of(str(path), tmp_path) == "mit"
 
 
 @pytest.mark.usefixtures("cache")
