@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from evalharness.backends import open_backend
+from evalharness.backends.bases import Bases
 from evalharness.backends.builtin import BuiltinBackend, open_builtin
 from evalharness.backends.spec import parse_spec
 from evalharness.doctor import Finding
@@ -122,7 +123,7 @@ def guarded(name: str, check: Callable[[], Check]) -> Check:
 def replace_options(backend: BuiltinBackend, **options: str) -> BuiltinBackend:
     """The same checkpoint with other options."""
     spec = parse_spec(backend.model.spec)
-    return open_builtin(replace(spec, options={**spec.options, **options}))
+    return open_builtin(replace(spec, options={**spec.options, **options}), Bases())
 
 
 # --- With transformers ---------------------------------------------------------------------------
