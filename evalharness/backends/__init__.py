@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from evalharness.backends.bases import Bases
-from evalharness.backends.spec import ModelSpec, parse_spec
+from evalharness.backends.spec import ModelSpec, parse_spec, shown
 from evalharness.backends.sweeps import expand_specs
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Backend
@@ -56,6 +56,6 @@ def _opened(parsed: ModelSpec, bases: Bases) -> Backend:
 
 def _unknown_scheme(spec: ModelSpec) -> str:
     return (
-        f"model {spec.text!r}: unknown scheme {spec.scheme!r}; known are "
+        f"model {shown(spec.text)!r}: unknown scheme {spec.scheme!r}; known are "
         f"{', '.join(f'{scheme}:' for scheme in SCHEMES)}.{did_you_mean(spec.scheme, SCHEMES)}"
     )

@@ -1,9 +1,10 @@
 """The built-in transformer as a backend."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from pydantic import Field
@@ -130,6 +131,25 @@ class BuiltinBackend:
             series=spec.series,
             step=spec.step,
         )
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoint is, in the form that transformers reads."""
+        return self._folder
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """sha256 of all that the fingerprint covers, by path in the folder."""
+        return MappingProxyType(self._files)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens have embeddings."""
+        return self._config.vocabulary_size
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
 
     @property
     def peak_memory_bytes(self) -> int:

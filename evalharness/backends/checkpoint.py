@@ -13,6 +13,9 @@ from evalharness.transformer.gguf import converted
 
 # Settings, tokenizer and templates; the weights are what weight_files() finds.
 _DESCRIPTION = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")
+# The card says under which licence the model is; no answer depends on it.
+CARD = "README.md"
+_FETCHED = (*_DESCRIPTION, CARD)
 
 
 def find_checkpoint(
@@ -43,7 +46,7 @@ def find_checkpoint(
             raise DataError(f"there is no file {path}.{_nearest(path)}")
         return _from_gguf(path)
     if reference.count("/") == 1 and not path.is_absolute() and not reference.startswith("."):
-        return _from_hub(reference, revision, [*_DESCRIPTION, *also])
+        return _from_hub(reference, revision, [*_FETCHED, *also])
     raise UsageError(
         f"there is no checkpoint {reference!r}: it is no folder, no .gguf file, no hub id "
         f"(OWNER/NAME) and not in the catalogue ({', '.join(CATALOGUE)})."

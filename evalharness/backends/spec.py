@@ -1,5 +1,6 @@
 """Model specs: SCHEME:REFERENCE?option=value&option=value."""
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -24,12 +25,17 @@ class ModelSpec:
     step: int | None = None
 
 
+def shown(text: str) -> str:
+    """A spec as errors repeat it: without a user and password in its address."""
+    return re.sub(r"(?<=//)[^/?]*@", "...@", text)
+
+
 def parse_spec(text: str) -> ModelSpec:
     """Take a spec apart. Raises UsageError when it has not the form of one."""
     scheme, colon, rest = text.partition(":")
     if not colon or not scheme or not rest:
         raise UsageError(
-            f"model {text!r} has not the form SCHEME:REFERENCE, "
+            f"model {shown(text)!r} has not the form SCHEME:REFERENCE, "
             "such as builtin:smollm2-135m-instruct, builtin:path/to/checkpoint or baseline:random."
         )
     reference, _, query = rest.partition("?")
@@ -37,11 +43,13 @@ def parse_spec(text: str) -> ModelSpec:
         # A + is itself, as in paths; only forms of web pages mean a space by it.
         pairs = parse_qsl(query.replace("+", "%2B"), strict_parsing=True) if query else []
     except ValueError:
-        raise UsageError(f"model {text!r}: options have the form key=value&key=value.") from None
+        raise UsageError(
+            f"model {shown(text)!r}: options have the form key=value&key=value."
+        ) from None
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"model {text!r}: the option {name!r} is given twice.")
+            raise UsageError(f"model {shown(text)!r}: the option {name!r} is given twice.")
     return ModelSpec(text, scheme, reference, dict(pairs))
 
 
@@ -54,7 +62,7 @@ def parse_options(spec: ModelSpec, options: type[_Options]) -> _Options:
     for name in spec.options:
         if name not in known:
             raise UsageError(
-                f"model {spec.text!r}: unknown option {name!r}; known are "
+                f"model {shown(spec.text)!r}: unknown option {name!r}; known are "
                 f"{', '.join(known)}.{did_you_mean(name, known)}"
             )
     try:
@@ -62,6 +70,6 @@ def parse_options(spec: ModelSpec, options: type[_Options]) -> _Options:
     except ValidationError as error:
         problem = error.errors()[0]
         raise UsageError(
-            f"model {spec.text!r}: option {problem['loc'][0]!r} is {problem['input']!r}: "
+            f"model {shown(spec.text)!r}: option {problem['loc'][0]!r} is {problem['input']!r}: "
             f"{problem['msg']}."
         ) from None

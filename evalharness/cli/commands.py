@@ -262,6 +262,30 @@ def preview_task(
     print_preview(name, tasks_dir, configuration, model)
 
 
+@cli.group(cls=_Group)
+def models() -> None:
+    """List the catalogue of models, and show what a model is."""
+
+
+@models.command("list")
+@format_option
+def list_models(output_format: str) -> None:
+    """The models that the package index carries."""
+    from evalharness.cli.models import print_catalogue
+
+    print_catalogue(output_format)
+
+
+@models.command("show")
+@click.argument("spec", metavar="MODEL")
+@format_option
+def show_model(spec: str, output_format: str) -> None:
+    """What one MODEL (SCHEME:REF?key=value) is: fingerprint, size, context, licence, files."""
+    from evalharness.cli.models import print_model
+
+    print_model(spec, output_format)
+
+
 @cli.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
@@ -284,13 +308,18 @@ def report(runs: Sequence[Path], output: Path, title: str) -> None:
 
 
 @cli.command()
+@click.option(
+    "-m", "--model", "spec", metavar="MODEL", help="Check this model instead: SCHEME:REF?key=value"
+)
 @tasks_dir_option
-def doctor(tasks_dir: Sequence[Path]) -> int:
-    """Check this installation: versions, device, folders, plugins."""
+def doctor(spec: str | None, tasks_dir: Sequence[Path]) -> int:
+    """Check this installation (versions, device, folders, plugins), or a checkpoint."""
     from evalharness.doctor import diagnose
+    from evalharness.doctor_model import diagnose_model
 
-    findings = diagnose(tasks_dir)
-    for finding in findings:
+    well = True
+    for finding in diagnose(tasks_dir) if spec is None else diagnose_model(spec):
         line = f"{'ok     ' if finding.ok else 'PROBLEM'} {finding.name}: {finding.detail}"
         click.echo(spelled_out(line))
-    return 0 if all(finding.ok for finding in findings) else DataError.exit_code
+        well = well and finding.ok
+    return 0 if well else DataError.exit_code

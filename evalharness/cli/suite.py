@@ -217,6 +217,8 @@ def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
     for one in done:
         unfinished = " (not finished: see the errors; run it again to complete it)"
         say(f"run folder: {one.folder}{unfinished if one.errors else ''}")
+        if price := sum(task.cost.price for task in one.results.tasks.values()):
+            say(f"{one.results.model.name}: price of all answers: {price:.4f}")
 
 
 def print_plan(suite: Suite, output_format: str) -> None:

@@ -208,8 +208,8 @@ def _layers(values: Values) -> int:
 
 def _layer_kinds(family: Family, values: Values) -> Sequence[str]:
     """FULL or SLIDING for each layer."""
-    kinds = values.get("layer_types") or family.pattern(values)
     layers = _layers(values)
+    kinds = values.get("layer_types") or family.pattern(values)
     if not isinstance(kinds, list) or len(kinds) != layers:
         raise values.wrong("layer_types", f"a list of {layers} kinds")
     for kind in kinds:

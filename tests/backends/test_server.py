@@ -573,6 +573,21 @@ def test_a_run_keeps_what_was_answered_and_never_writes_the_key(
     assert KEY not in said
 
 
+def test_the_price_of_a_run_is_in_its_results_and_printed(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    """It is what the answers cost when they were made: answers from the store are not free."""
+    write_plugin(tmp_path / "plugins", samples=4)
+    arguments = ("-t", "toy-answer", "--format", "json")
+    for _ in range(2):
+        done = run(tmp_path, server.spec("input_price=1e6&output_price=1e6"), *arguments)
+        assert done.returncode == 0, done.stderr
+        cost = json.loads(done.stdout)[0]["tasks"]["toy-answer"]["cost"]
+        # Each prompt has six words, each answer three tokens.
+        assert cost["price"] == 4 * (6 + 3)
+        assert "price of all answers: 36.0000" in done.stderr
+
+
 def test_a_server_that_goes_away_ends_the_run_and_loses_nothing(
     server: FaultyServer, tmp_path: Path
 ) -> None:

@@ -91,6 +91,8 @@ class FoundModel:
             dtype=dtype_name(self.dtype),
             device=self.device.type,
             max_length=max_length,
+            series=self.spec.series,
+            step=self.spec.step,
         )
 
 
