@@ -183,9 +183,9 @@ class GenerationResponse:
     finish: Literal["stop", "end", "length"]
     truncated: bool = False
     dropped_shots: int = 0
+    cost: Cost = Cost()
     thinking: int = 0
     unfinished_thinking: bool = False
-    cost: Cost = Cost()
 
 
 Response = LogLikelihoodResponse | GenerationResponse
