@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +14,13 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from evalharness.backends import open_backend
+from evalharness.backends.huggingface import packing
 from evalharness.backends.huggingface.causal import CausalBackend
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.writing import padding_is_right
-from evalharness.engine.trie import Query
+from evalharness.engine.trie import Pack, Query
 from evalharness.records import (
     Generation,
     GenerationResponse,
@@ -314,6 +317,25 @@ def test_half_precision_is_packed_and_near(checkpoint: Path, dtype: str) -> None
     assert outcome.log_probability == pytest.approx(exact.log_probability, abs=0.5)
     assert outcome.log_probability != exact.log_probability
     assert backend.model.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("architecture", ["LlamaForCausalLM", "Gemma3ForCausalLM"])
+def test_the_probe_tells_rounding_from_a_wrong_mask_in_half_precision(
+    tmp_path: Path, architecture: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bound on the largest difference alone refused real models for what bfloat16 rounds."""
+    save(tmp_path, architecture)
+    forward = Forward(plainly(tmp_path).to(dtype))
+    assert probed_layout(forward, 256) is not None
+    plain = packing._mask
+
+    def all_before(pack: Pack, window: int | None, like: torch.Tensor) -> torch.Tensor:
+        reach = np.full(len(pack.reach), len(pack.reach))
+        return plain(replace(pack, reach=reach), window, like)
+
+    monkeypatch.setattr(packing, "_mask", all_before)
+    assert probed_layout(forward, 256) is None
 
 
 def test_a_class_that_does_not_hide_padding_gets_prompts_of_one_length(tmp_path: Path) -> None:

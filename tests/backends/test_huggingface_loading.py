@@ -15,6 +15,7 @@ from evalharness.backends import open_backend
 from evalharness.backends.huggingface import quantisation
 from evalharness.errors import DataError, UsageError
 from evalharness.records import (
+    Failure,
     Generation,
     GenerationResponse,
     Instance,
@@ -128,6 +129,23 @@ def test_weights_that_are_no_numbers_are_refused_when_loaded(
     save_file(weights, checkpoint / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(DataError, match=r"layers.1.mlp.up_proj.* NaN or infinite"):
         ask(f"hf:{checkpoint}", ASKED)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_probabilities_that_are_not_numbers_are_failures(checkpoint: Path, dtype: str) -> None:
+    """Weights that are finite may overflow: no text and no score may come of it."""
+    file = checkpoint / "model.safetensors"
+    weights = load_file(file)
+    for name in weights:
+        if "norm" not in name:
+            weights[name] *= 60_000 / weights[name].abs().max()
+    if dtype == "float32":
+        weights["lm_head.weight"] *= 1e30
+        weights["model.norm.weight"] *= 1e30
+    save_file(weights, file, metadata={"format": "pt"})
+    for outcome in ask(f"hf:{checkpoint}?dtype={dtype}", ASKED):
+        assert isinstance(outcome, Failure)
+        assert "not numbers" in outcome.error
 
 
 def test_pickled_weights_are_read_and_nothing_in_them_runs(

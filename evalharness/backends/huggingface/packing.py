@@ -14,17 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evalharness.backends.huggingface.forward import Forward, row_scores
+from evalharness.backends.huggingface.forward import Forward, agree, row_scores
 from evalharness.engine.trie import Limits, Pack, Query, plan
 
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 # A window that is shorter than the texts of the probe.
 _PROBED_WINDOW = 4
-# What log-probabilities of tokens may differ by between two orders of computing the same. float16
-# and bfloat16 have 11 and 8 significant bits, so that logits of about 16 are rounded by up to 1/128
-# and 1/16, and so are the values of every layer. A token that sees what it should not is off by
-# more in some of the probe's many places, or makes no difference to the model.
-_TOLERANCE = {torch.float32: 1e-4, torch.float16: 5e-2, torch.bfloat16: 3e-1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +120,8 @@ def _is_right(forward: Forward, config: Any, layout: Layout) -> bool:
     found[pack.targets[:, 2], pack.positions[pack.targets[:, 0]]] = packed.cpu()
     for number, values in enumerate(alone):
         expected[number, : len(values)] = values
-    differences = np.abs(found - expected)[np.isfinite(expected)]
-    return bool((differences <= _TOLERANCE[forward.dtype]).all())
+    asked = np.isfinite(expected)
+    return agree(torch.from_numpy(found[asked]), torch.from_numpy(expected[asked]), forward.dtype)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
-from evalharness.backends.huggingface.forward import Forward, padded
+from evalharness.backends.huggingface.forward import Forward, agree, padded
 from evalharness.backends.huggingface.scoring import Row, batches
 from evalharness.engine.drawing import draws_of, next_tokens
 from evalharness.engine.generation import Ends
@@ -25,8 +25,6 @@ from evalharness.engine.stopping import Ending, Stopping
 
 # Tokens of the prompts of a batch, padding included.
 _TOKENS_ON_CPU, _TOKENS_ON_GPU = 8_192, 65_536
-# Differences of logits, of prompts that are filled up and that are not; see packing.py.
-_TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 3e-1}
 
 
 def write(
@@ -165,8 +163,7 @@ def padding_is_right(forward: Forward) -> bool:
     except Exception:  # a class that cannot take such a mask may fail in every way
         return False
     alone = _logits(forward, [short])
-    difference = float((together[:, 1] - alone[:, 0]).abs().max())
-    return difference <= _TOLERANCE[forward.dtype]
+    return agree(together[:, 1], alone[:, 0], forward.dtype)
 
 
 def _logits(forward: Forward, prompts: Sequence[Sequence[int]]) -> Tensor:
