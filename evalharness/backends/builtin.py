@@ -15,33 +15,31 @@ from evalharness.backends.checkpoint import (
     MappedFile,
     description_files,
     digests,
-    find_adapter,
     find_checkpoint,
     fingerprint,
 )
 from evalharness.backends.encoding import check_vocabulary, shown_prompt
 from evalharness.backends.settings import (
     CheckpointOptions,
-    check_template,
     check_thinking,
     check_unchanged,
+    checkpoint_options,
     choose_device,
     choose_dtype,
+    digests_beside,
     dtype_name,
     model_name,
     peak_memory_bytes,
-    template_digest,
     template_variables,
 )
-from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.backends.spec import ModelSpec
 from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits
 from evalharness.errors import DataError
 from evalharness.records import Instance, Model, Outcome, Request
-from evalharness.sources import file_digest
-from evalharness.transformer.adapters import adapted, adapter_files, read_adapter
+from evalharness.transformer.adapters import adapted, read_adapter
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
@@ -55,11 +53,9 @@ class BuiltinOptions(CheckpointOptions):
     """Options of `builtin:`.
 
     pack_size (tokens; chosen by a measurement unless given) and slots (sequences) change how fast
-    it answers and how much memory it takes, never what it answers. adapter is a folder with a LoRA
-    adapter that PEFT saved.
+    it answers and how much memory it takes, never what it answers. adapter must be a LoRA adapter.
     """
 
-    adapter: Path | None = None
     pack_size: int | None = Field(default=None, ge=1)
     slots: int = Field(default=64, ge=1)
 
@@ -71,10 +67,8 @@ def open_builtin(spec: ModelSpec, bases: Bases) -> "BuiltinBackend":
 
     Raises UsageError for options that do not fit, DataError for a checkpoint that cannot be read.
     """
-    options = parse_options(spec, BuiltinOptions)
+    options = checkpoint_options(spec, BuiltinOptions)
     folder = find_checkpoint(spec.reference, options.revision, options.accept_licence)
-    if options.adapter is not None:
-        options = options.model_copy(update={"adapter": find_adapter(options.adapter)})
     return BuiltinBackend(spec, options, folder, bases)
 
 
@@ -86,9 +80,8 @@ class BuiltinBackend:
     ) -> None:
         self._folder = folder
         self._options = options
-        check_template(options.chat_template)
         # Digests come first: what is overwritten after them is found out when the model is loaded.
-        described = digests(folder, description_files(folder)) | _digests_beside(options)
+        described = digests(folder, description_files(folder)) | digests_beside(options)
         self._config = read_config(folder, options.max_length)
         self._tokenizer = Tokenizer(
             folder, options.chat_template, template_variables(options.thinking)
@@ -234,7 +227,7 @@ class BuiltinBackend:
     def _check_unchanged(self) -> None:
         """Raises DataError when the files are not those that the fingerprint is of."""
         files = [*description_files(self._folder), *weight_files(self._folder)]
-        now = digests(self._folder, files) | _digests_beside(self._options)
+        now = digests(self._folder, files) | digests_beside(self._options)
         try:
             check_unchanged(self._folder, self._files, now)
         except DataError:
@@ -250,12 +243,3 @@ class BuiltinBackend:
                     "answered before is stored; run again when nothing writes to the folder, or "
                     "on a copy of it."
                 )
-
-
-def _digests_beside(options: BuiltinOptions) -> dict[str, str]:
-    """Of what is given in options, wherever it lies: another chat template, an adapter."""
-    found = template_digest(options.chat_template)
-    if options.adapter is not None:
-        for file in adapter_files(options.adapter):
-            found[f"?adapter/{file.name}"] = file_digest(file)
-    return found

@@ -3,15 +3,17 @@
 import resource
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, Field
 
+from evalharness.backends.checkpoint import find_adapter
 from evalharness.backends.encoding import TextTokenizer
-from evalharness.backends.spec import ModelSpec
+from evalharness.backends.spec import ModelSpec, parse_options
 from evalharness.errors import DataError, UsageError
 from evalharness.sources import file_digest
+from evalharness.transformer.adapters import adapter_files
 
 # Options that change how fast a model answers, or where, but never what.
 _NEUTRAL = ("pack_size", "slots", "batch_size", "device", "device_map", "accept_licence")
@@ -23,8 +25,9 @@ class CheckpointOptions(BaseModel):
     """Options of every scheme that loads a checkpoint.
 
     max_length may only shorten the context of the model. thinking is told to the chat template of a
-    model that may think before it answers or not. accept_licence says that the terms of a model of
-    the catalogue are agreed to, before it is downloaded.
+    model that may think before it answers or not. adapter is the folder of an adapter that PEFT
+    saved. accept_licence says that the terms of a model of the catalogue are agreed to, before it
+    is downloaded.
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -32,8 +35,23 @@ class CheckpointOptions(BaseModel):
     revision: str | None = None
     chat_template: Path | None = None
     thinking: Literal["on", "off"] | None = None
+    adapter: Path | None = None
     max_length: int | None = Field(default=None, ge=2)
     accept_licence: str | None = None
+
+
+_Options = TypeVar("_Options", bound=CheckpointOptions)
+
+
+def checkpoint_options(spec: ModelSpec, options: type[_Options]) -> _Options:
+    """The options of a spec. Raises UsageError for wrong ones, DataError for one that names a chat
+    template or the folder of an adapter which is not there.
+    """
+    given = parse_options(spec, options)
+    _check_template(given.chat_template)
+    if given.adapter is None:
+        return given
+    return given.model_copy(update={"adapter": find_adapter(given.adapter)})
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -88,7 +106,7 @@ def model_name(spec: ModelSpec) -> str:
     return f"{name} ({', '.join(shown)})" if shown else name
 
 
-def check_template(path: Path | None) -> None:
+def _check_template(path: Path | None) -> None:
     """Raises DataError for a chat template that is given and cannot be read."""
     if path is None:
         return
@@ -116,9 +134,18 @@ def check_thinking(spec: ModelSpec, thinking: str | None, tokenizer: TextTokeniz
         )
 
 
-def template_digest(path: Path | None) -> dict[str, str]:
-    """The chat template given in place of the checkpoint's own, wherever it lies."""
-    return {} if path is None else {"?chat_template": file_digest(path)}
+def digests_beside(options: CheckpointOptions) -> dict[str, str]:
+    """Of what is given in options, wherever it lies: another chat template, an adapter.
+
+    Raises DataError for an adapter that is none.
+    """
+    found = {}
+    if options.chat_template is not None:
+        found["?chat_template"] = file_digest(options.chat_template)
+    if options.adapter is not None:
+        for file in adapter_files(options.adapter):
+            found[f"?adapter/{file.name}"] = file_digest(file)
+    return found
 
 
 def check_unchanged(folder: Path, before: dict[str, str], now: dict[str, str]) -> None:

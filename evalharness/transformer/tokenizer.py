@@ -1,6 +1,7 @@
 """Text to tokens and back: tokenizer.json, special tokens and the chat template."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,55 @@ from evalharness.transformer.thinking import Marks, find_marks
 from evalharness.transformer.values import remedy
 
 
-class Tokenizer:
+class TemplateTokenizer(ABC):
+    """What tokenizers have in common, whatever library reads them: chats, and what opens a text."""
+
+    start_token: int
+    _template: ChatTemplate | None
+    _opening: list[int]
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self._template is not None
+
+    def template_uses(self, variable: str) -> bool:
+        """Does the chat template, if there is one, look at the variable?"""
+        return self._template is not None and self._template.uses(variable)
+
+    def render(self, prompt: Prompt) -> str:
+        """A prompt as text: chat turns go through the chat template, ready for the answer.
+
+        Raises DataError when there is no template or it cannot render the turns.
+        """
+        if isinstance(prompt, str):
+            return prompt
+        if self._template is None:
+            raise DataError("the model has no chat template, but the prompt is a list of messages.")
+        return self._template.render(prompt)
+
+    def opened(self, text: str) -> str:
+        """A text as encode() takes it: with the tokens that it puts in front, as text."""
+        return self._after(text, self._opening)
+
+    def started(self, text: str) -> str:
+        """The same for a text that is scored without a prompt, after the token that starts one."""
+        return self._after(text, [self.start_token])
+
+    def _after(self, text: str, tokens: Sequence[int]) -> str:
+        front = self._text_of(tokens)
+        return text if text.startswith(front) else front + text
+
+    def _begun(self, tokens: list[int]) -> list[int]:
+        """The tokens of a text with the model's BOS in front, exactly once, if it uses one."""
+        opening = self._opening
+        return tokens if tokens[: len(opening)] == opening else opening + tokens
+
+    @abstractmethod
+    def _text_of(self, tokens: Sequence[int]) -> str:
+        """Tokens one after the other as they stand in the vocabulary."""
+
+
+class Tokenizer(TemplateTokenizer):
     """The tokenizer of a checkpoint folder."""
 
     def __init__(
@@ -41,12 +90,8 @@ class Tokenizer:
         if bos is None and eos is None:  # as in the first GPT-2, whose names are in its class
             config = read_json(folder / "config.json")
             bos, eos = (_first(config.get(f"{name}_token_id")) for name in ("bos", "eos"))
-        self.end_tokens = _end_tokens(folder, eos)
-        # A text that is scored without a prompt still needs a token to be predicted from.
-        starts = [token for token in (bos, *self._opening[-1:], eos) if token is not None]
-        if not starts:
-            raise DataError(f"{folder}: the tokenizer names neither a bos_token nor an eos_token.")
-        self.start_token = starts[0]
+        self.end_tokens = end_tokens(folder, eos)
+        self.start_token = start_token(folder, (bos, *self._opening[-1:], eos))
 
     @property
     def vocabulary_size(self) -> int:
@@ -57,50 +102,18 @@ class Tokenizer:
         """Ids may have gaps: as many tokens as embeddings does not mean that each has one."""
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
 
-    @property
-    def has_chat_template(self) -> bool:
-        return self._template is not None
-
-    def template_uses(self, variable: str) -> bool:
-        """Does the chat template, if there is one, look at the variable?"""
-        return self._template is not None and self._template.uses(variable)
-
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        opening = self._opening
-        return [
-            encoding.ids if encoding.ids[: len(opening)] == opening else opening + encoding.ids
-            for encoding in encodings
-        ]
+        return [self._begun(encoding.ids) for encoding in encodings]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special tokens left out but for the marks around thinking."""
         spoken = [token for token in tokens if token not in self._unspoken]
         return str(self._tokenizer.decode(spoken, skip_special_tokens=False))
 
-    def render(self, prompt: Prompt) -> str:
-        """A prompt as text: chat turns go through the chat template, ready for the answer.
-
-        Raises DataError when there is no template or it cannot render the turns.
-        """
-        if isinstance(prompt, str):
-            return prompt
-        if self._template is None:
-            raise DataError("the model has no chat template, but the prompt is a list of messages.")
-        return self._template.render(prompt)
-
-    def opened(self, text: str) -> str:
-        """A text as encode() takes it: with the tokens that it puts in front, as text."""
-        return self._after(text, self._opening)
-
-    def started(self, text: str) -> str:
-        """The same for a text that is scored without a prompt, after the token that starts one."""
-        return self._after(text, [self.start_token])
-
-    def _after(self, text: str, tokens: Sequence[int]) -> str:
-        front = "".join(self._tokenizer.id_to_token(token) or "" for token in tokens)
-        return text if text.startswith(front) else front + text
+    def _text_of(self, tokens: Sequence[int]) -> str:
+        return "".join(self._tokenizer.id_to_token(token) or "" for token in tokens)
 
     def _is_token(self, text: str) -> bool:
         return self._tokenizer.token_to_id(text) is not None
@@ -198,7 +211,7 @@ def _first(tokens: Any) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
+def end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
     """Every token that ends a text: the tokenizer's and those that generation stops at.
 
     generation_config.json names the latter; where it is missing, transformers takes config.json.
@@ -213,3 +226,14 @@ def _end_tokens(folder: Path, eos: int | None) -> frozenset[int]:
             f"is {named!r:.80}."
         )
     return frozenset(tokens if eos is None else [*tokens, eos])
+
+
+def start_token(folder: Path, candidates: Iterable[int | None]) -> int:
+    """The first that is there: a text that is scored without a prompt is predicted from it.
+
+    Raises DataError when there is none.
+    """
+    for token in candidates:
+        if token is not None:
+            return token
+    raise DataError(f"{folder}: the tokenizer names neither a bos_token nor an eos_token.")

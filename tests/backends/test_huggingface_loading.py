@@ -480,11 +480,13 @@ def test_an_adapter_for_another_base_is_refused_before_any_work(
 
 
 def test_a_folder_that_is_no_adapter_is_named(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no adapter_config\.json"):
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         open_backend(f"hf:{checkpoint}?adapter={tmp_path / 'nowhere'}")
     make_adapter(checkpoint, tmp_path / "adapter")
     (tmp_path / "adapter" / "adapter_model.safetensors").unlink()
-    with pytest.raises(DataError, match=r"neither adapter_model\.safetensors"):
+    with pytest.raises(
+        DataError, match=r"should hold adapter_config\.json and adapter_model\.safetensors"
+    ):
         open_backend(f"hf:{checkpoint}?adapter={tmp_path / 'adapter'}")
 
 

@@ -8,30 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from evalharness.errors import DataError
-from evalharness.sources import file_digest
+from evalharness.transformer.adapters import SETTINGS, adapter_files
 from evalharness.transformer.chat import read_json
 from evalharness.transformer.weights import tensors_of
-
-_CONFIG = "adapter_config.json"
-# The preferred one first, as in peft.
-_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-
-
-def adapter_files(folder: Path | None) -> dict[str, str]:
-    """sha256 of the files of an adapter, or nothing without one.
-
-    Raises DataError for a folder that is none, and where the package peft is not installed.
-    """
-    if folder is None:
-        return {}
-    if not (folder / _CONFIG).is_file():
-        raise DataError(
-            f"adapter: {folder} has no {_CONFIG}, so it is not the folder of a PEFT adapter. It "
-            f"should hold {_CONFIG} and {_WEIGHTS[0]}."
-        )
-    return {
-        f"?adapter/{path.name}": file_digest(path) for path in (folder / _CONFIG, _weights(folder))
-    }
 
 
 def check_adapter(model: Any, folder: Path) -> None:
@@ -61,8 +40,9 @@ def check_adapter(model: Any, folder: Path) -> None:
             f"adapter: {folder} does not fit the model: {ascii(text[:300])[1:-1]} {hint}"
         ) from None
     weights = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    _, weights_file = adapter_files(folder)
     needed = {name: tuple(weight.shape) for name, weight in weights.items()}
-    found = dict(tensors_of(_weights(folder)))
+    found = dict(tensors_of(weights_file))
     _compare(folder, needed, found, hint)
 
 
@@ -86,22 +66,15 @@ def _config(folder: Path) -> Any:
             "adapter: the package 'peft' is not installed. Install it: pip install "
             "'evalharness[peft]'."
         ) from None
-    values = read_json(folder / _CONFIG)
+    values = read_json(folder / SETTINGS)
     try:
         return PeftConfig.from_pretrained(str(folder), local_files_only=True)
     except Exception as error:
         text = ascii(" ".join(str(error).split())[:300])[1:-1]
         raise DataError(
-            f"adapter: {folder / _CONFIG} cannot be used (peft_type "
+            f"adapter: {folder / SETTINGS} cannot be used (peft_type "
             f"{json.dumps(values.get('peft_type'))}): {text}"
         ) from None
-
-
-def _weights(folder: Path) -> Path:
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise DataError(f"adapter: {folder} has neither {_WEIGHTS[0]} nor {_WEIGHTS[1]}.")
 
 
 def _compare(

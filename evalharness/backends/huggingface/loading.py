@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from evalharness.backends.checkpoint import description_files, digests, find_checkpoint, fingerprint
-from evalharness.backends.huggingface.adapter import adapter_files, check_adapter, put_adapter
+from evalharness.backends.huggingface.adapter import check_adapter, put_adapter
 from evalharness.backends.huggingface.kinds import (
     AUTO_CLASSES,
     Kind,
@@ -21,15 +21,15 @@ from evalharness.backends.huggingface.kinds import (
 from evalharness.backends.huggingface.options import HuggingfaceOptions
 from evalharness.backends.huggingface.quantisation import check_package, quantisation_of
 from evalharness.backends.settings import (
-    check_template,
     check_unchanged,
+    checkpoint_options,
     choose_device,
     choose_dtype,
+    digests_beside,
     dtype_name,
     model_name,
-    template_digest,
 )
-from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.backends.spec import ModelSpec
 from evalharness.engine.memory import is_out_of_memory
 from evalharness.errors import DataError, UsageError
 from evalharness.records import Model
@@ -98,13 +98,12 @@ class FoundModel:
 
 def find_model(spec: ModelSpec) -> FoundModel:
     """Raises UsageError for options that do not fit, DataError for files that cannot be used."""
-    options = parse_options(spec, HuggingfaceOptions)
+    options = checkpoint_options(spec, HuggingfaceOptions)
     if options.device_map is not None and options.device != "auto":
         raise UsageError(
             f"model {spec.text!r}: device_map spreads the model over all devices; give it or "
             "device, not both."
         )
-    check_template(options.chat_template)
     folder = find_checkpoint(
         spec.reference, options.revision, options.accept_licence, _further_files(options)
     )
@@ -140,11 +139,8 @@ def _further_files(options: HuggingfaceOptions) -> tuple[str, ...]:
 
 def _described(folder: Path, options: HuggingfaceOptions) -> dict[str, str]:
     """Digests of all that changes answers, but for the weights."""
-    return (
-        digests(folder, description_files(folder, _further_files(options)))
-        | template_digest(options.chat_template)
-        | adapter_files(options.adapter)
-    )
+    files = description_files(folder, _further_files(options))
+    return digests(folder, files) | digests_beside(options)
 
 
 def read_config(folder: Path, trust_remote_code: bool) -> Any:

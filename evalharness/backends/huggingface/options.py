@@ -1,6 +1,5 @@
 """Options of `hf:`."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -12,12 +11,10 @@ class HuggingfaceOptions(CheckpointOptions):
     """Options of `hf:`, whatever the kind of the model.
 
     device_map           how accelerate spreads the weights over devices, in place of `device`
-    adapter              folder of a PEFT adapter to put on the model
     trust_remote_code    run the Python files that the checkpoint brings
     batch_size           requests in a batch, at most; changes speed and memory only
     """
 
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
-    adapter: Path | None = None
     trust_remote_code: bool = False
     batch_size: int = Field(default=32, ge=1)

@@ -10,10 +10,14 @@ from typing import Any
 from evalharness.backends.encoding import TextTokenizer
 from evalharness.backends.huggingface.loading import quiet, said
 from evalharness.errors import DataError
-from evalharness.records import Prompt
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
 from evalharness.transformer.thinking import find_marks
-from evalharness.transformer.tokenizer import Tokenizer
+from evalharness.transformer.tokenizer import (
+    TemplateTokenizer,
+    Tokenizer,
+    end_tokens,
+    start_token,
+)
 
 
 def read_tokenizer(
@@ -49,7 +53,7 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
         ) from None
 
 
-class LibraryTokenizer:
+class LibraryTokenizer(TemplateTokenizer):
     """A tokenizer that only transformers can read, behind the interface of our own."""
 
     def __init__(
@@ -70,14 +74,8 @@ class LibraryTokenizer:
         self._unspoken = self._unspoken_tokens()
         self._opening = self._opening_tokens()
         bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-        starts = [token for token in (bos, *self._opening[-1:], eos) if token is not None]
-        if not starts:
-            raise DataError(f"{folder}: the tokenizer names neither a bos_token nor an eos_token.")
-        self.start_token: int = starts[0]
-        path = folder / "generation_config.json"
-        ends = read_json(path if path.exists() else folder / "config.json").get("eos_token_id")
-        listed = [ends] if isinstance(ends, int) else list(ends or [])
-        self.end_tokens = frozenset(listed if eos is None else [*listed, eos])
+        self.start_token = start_token(folder, (bos, *self._opening[-1:], eos))
+        self.end_tokens = end_tokens(folder, eos)
 
     @property
     def vocabulary_size(self) -> int:
@@ -87,19 +85,9 @@ class LibraryTokenizer:
     def largest_token(self) -> int:
         return max(self._tokenizer.get_vocab().values(), default=-1)
 
-    @property
-    def has_chat_template(self) -> bool:
-        return self._template is not None
-
-    def template_uses(self, variable: str) -> bool:
-        """Does the chat template, if there is one, look at the variable?"""
-        return self._template is not None and self._template.uses(variable)
-
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, with the model's BOS in front exactly once if it uses one."""
-        opening = self._opening
-        encoded = [self._plain(text) for text in texts]
-        return [ids if ids[: len(opening)] == opening else opening + ids for ids in encoded]
+        return [self._begun(self._plain(text)) for text in texts]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, special tokens left out but for the marks around thinking."""
@@ -111,25 +99,8 @@ class LibraryTokenizer:
             )
         )
 
-    def render(self, prompt: Prompt) -> str:
-        """A prompt as text. Raises DataError for a chat that cannot be rendered."""
-        if isinstance(prompt, str):
-            return prompt
-        if self._template is None:
-            raise DataError("the model has no chat template, but the prompt is a list of messages.")
-        return self._template.render(prompt)
-
-    def opened(self, text: str) -> str:
-        """A text as encode() takes it: with the tokens that it puts in front, as text."""
-        return self._after(text, self._opening)
-
-    def started(self, text: str) -> str:
-        """The same for a text that is scored without a prompt, after the token that starts one."""
-        return self._after(text, [self.start_token])
-
-    def _after(self, text: str, tokens: Sequence[int]) -> str:
-        front = "".join(self._tokenizer.convert_ids_to_tokens(list(tokens)))
-        return text if text.startswith(front) else front + text
+    def _text_of(self, tokens: Sequence[int]) -> str:
+        return "".join(self._tokenizer.convert_ids_to_tokens(list(tokens)))
 
     def _plain(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
