@@ -14,6 +14,9 @@ import torch
 from evalharness.backends import open_backend
 from evalharness.backends.bases import Bases
 from evalharness.backends.builtin import BuiltinBackend, open_builtin
+from evalharness.backends.checkpoint import find_adapter
+from evalharness.backends.encoding import TextTokenizer
+from evalharness.backends.huggingface.adapter import put_adapter
 from evalharness.backends.spec import parse_spec
 from evalharness.doctor import Finding
 from evalharness.errors import DataError, EvalharnessError, UsageError
@@ -30,7 +33,6 @@ from evalharness.records import (
     RollingLogLikelihood,
     Sample,
 )
-from evalharness.transformer.tokenizer import Tokenizer
 
 TEXTS = (
     "The lighthouse keeper wrote down the weather every morning.",
@@ -181,12 +183,15 @@ def load_reference(backend: BuiltinBackend) -> Reference:
         backend.folder, dtype=getattr(torch, backend.model.dtype), **own
     )
     tokenizer = transformers.AutoTokenizer.from_pretrained(backend.folder, **own)
-    chosen = parse_spec(backend.model.spec).options.get("chat_template")
+    options = parse_spec(backend.model.spec).options
+    if "adapter" in options:
+        model = put_adapter(model, find_adapter(Path(options["adapter"])))
+    chosen = options.get("chat_template")
     template = tokenizer.chat_template if chosen is None else Path(chosen).read_text("utf-8")
     return Reference(model.to(device).eval(), tokenizer, template, device)
 
 
-def check_tokens(tokenizer: Tokenizer, reference: Reference) -> Check:
+def check_tokens(tokenizer: TextTokenizer, reference: Reference) -> Check:
     """Is every text cut into the same tokens? What is put after a text belongs to other uses."""
     special = set(reference.tokenizer.all_special_ids)
     different = []
@@ -199,7 +204,7 @@ def check_tokens(tokenizer: Tokenizer, reference: Reference) -> Check:
     yield _compared("tokens", len(TEXTS), different, "are those of transformers")
 
 
-def check_bos(tokenizer: Tokenizer, reference: Reference) -> Check:
+def check_bos(tokenizer: TextTokenizer, reference: Reference) -> Check:
     """Does the token that starts a text stand before each once, also where the text has it?"""
     text = reference.tokenizer.bos_token
     start = tokenizer.start_token
@@ -216,7 +221,7 @@ def _begins_twice(tokens: Sequence[int], start: int) -> bool:
     return list(tokens[:2]) == [start, start]
 
 
-def check_template(tokenizer: Tokenizer, reference: Reference) -> Check:
+def check_template(tokenizer: TextTokenizer, reference: Reference) -> Check:
     """Does the chat template say what it says in transformers, with one BOS?"""
     if not tokenizer.has_chat_template:
         yield Finding("chat template", True, "none: tasks whose prompts are chats are skipped")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tokenizers import processors
+from transformers import LlamaForCausalLM
 
 from evalharness.backends import open_backend
 from evalharness.backends.builtin import BuiltinBackend
@@ -17,6 +18,7 @@ from evalharness.doctor_model import (
     load_reference,
 )
 from evalharness.errors import UsageError
+from tests.adapters import make_adapter
 from tests.models import make_llama, make_model, make_tokenizer
 from tests.workplace import Workplace
 
@@ -48,6 +50,18 @@ def test_a_sound_checkpoint_gives_what_transformers_gives(
     assert findings["log-probabilities"].detail.startswith("20 texts are those of transformers")
     assert findings["greedy texts"].detail.startswith("20 texts are those of transformers")
     assert findings["batches of texts"].detail == "5 texts give the same"
+
+
+def test_an_adapter_is_put_on_the_model_of_transformers_as_well(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    """The base alone was compared, so that every adapter looked like a wrong transformer."""
+    base = LlamaForCausalLM.from_pretrained(checkpoint)
+    make_adapter(tmp_path / "adapter", base, ["q_proj", "down_proj"])
+    backend = open_backend(f"builtin:{checkpoint}?device=cpu&adapter={tmp_path / 'adapter'}")
+    assert isinstance(backend, BuiltinBackend)
+    assert not next(check_scores(backend, load_reference(built_in(checkpoint)))).ok
+    assert next(check_scores(backend, load_reference(backend))).ok
 
 
 def test_another_model_is_told_by_scores_and_texts(checkpoint: Path, tmp_path: Path) -> None:

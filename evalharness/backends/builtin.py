@@ -1,15 +1,14 @@
 """The built-in transformer as a backend."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from pydantic import Field
 
-from evalharness.backends.answers import Asked, Texts, Totals, chat_refusal
+from evalharness.backends.answers import Asked, Texts, Totals
 from evalharness.backends.bases import Bases
 from evalharness.backends.checkpoint import (
     MappedFile,
@@ -18,7 +17,8 @@ from evalharness.backends.checkpoint import (
     find_checkpoint,
     fingerprint,
 )
-from evalharness.backends.encoding import check_vocabulary, shown_prompt
+from evalharness.backends.checkpoint_backend import CheckpointBackend
+from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.settings import (
     CheckpointOptions,
     check_thinking,
@@ -29,7 +29,6 @@ from evalharness.backends.settings import (
     digests_beside,
     dtype_name,
     model_name,
-    peak_memory_bytes,
     template_variables,
 )
 from evalharness.backends.spec import ModelSpec
@@ -38,7 +37,7 @@ from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
 from evalharness.engine.trie import Limits
 from evalharness.errors import DataError
-from evalharness.records import Instance, Model, Outcome, Request
+from evalharness.records import Instance, Model, Outcome
 from evalharness.transformer.adapters import adapted, read_adapter
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
@@ -72,33 +71,29 @@ def open_builtin(spec: ModelSpec, bases: Bases) -> "BuiltinBackend":
     return BuiltinBackend(spec, options, folder, bases)
 
 
-class BuiltinBackend:
+class BuiltinBackend(CheckpointBackend):
     """Scores and generates with evalharness's own transformer and engine."""
 
     def __init__(
         self, spec: ModelSpec, options: BuiltinOptions, folder: Path, bases: Bases
     ) -> None:
-        self._folder = folder
         self._options = options
         # Digests come first: what is overwritten after them is found out when the model is loaded.
         described = digests(folder, description_files(folder)) | digests_beside(options)
         self._config = read_config(folder, options.max_length)
-        self._tokenizer = Tokenizer(
-            folder, options.chat_template, template_variables(options.thinking)
-        )
-        check_thinking(spec, options.thinking, self._tokenizer)
-        self._device = choose_device(options.device)
+        tokenizer = Tokenizer(folder, options.chat_template, template_variables(options.thinking))
+        check_thinking(spec, options.thinking, tokenizer)
+        check_vocabulary(tokenizer, self._config.vocabulary_size, str(folder))
+        weights = digests(folder, check_weights(folder, self._config))
+        super().__init__(folder, described | weights, tokenizer, choose_device(options.device))
         self._dtype = choose_dtype(options.dtype, self._device)
         self._transformer: Transformer | None = None
         self._mapped: list[MappedFile] = []
         self._measured_limits: Limits | None = None
         self.load_seconds = 0.0
-        check_vocabulary(self._tokenizer, self._config.vocabulary_size, str(folder))
         parameters = self._config.parameters
         if options.adapter is not None:
             parameters += read_adapter(options.adapter, self._config).parameters
-        weights = digests(folder, check_weights(folder, self._config))
-        self._files = described | weights
         self._base = bases.base(
             (folder, frozenset(weights.items()), self._config, self._dtype, self._device),
             # Not a method: the base may outlive this model, and would keep it.
@@ -108,7 +103,7 @@ class BuiltinBackend:
             spec=spec.text,
             name=model_name(spec),
             fingerprint=fingerprint(
-                self._files,
+                self.files,
                 {
                     "backend": f"builtin {ENGINE_VERSION}",
                     "dtype": dtype_name(self._dtype),
@@ -126,74 +121,35 @@ class BuiltinBackend:
         )
 
     @property
-    def folder(self) -> Path:
-        """Where the checkpoint is, in the form that transformers reads."""
-        return self._folder
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        """sha256 of all that the fingerprint covers, by path in the folder."""
-        return MappingProxyType(self._files)
-
-    @property
     def vocabulary_size(self) -> int:
         """How many tokens have embeddings."""
         return self._config.vocabulary_size
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        return self._tokenizer
-
-    @property
-    def peak_memory_bytes(self) -> int:
-        """Of the GPU if there is one, else of this process so far."""
-        return peak_memory_bytes(self._device)
-
-    @property
-    def has_chat_template(self) -> bool:
-        return self._tokenizer.has_chat_template
-
-    def render(self, request: Request) -> str:
-        """With the token that starts a text where the tokenizer or the engine puts it in front."""
-        return shown_prompt(self._tokenizer, request)
-
-    def unsupported(self, instance: Instance) -> str | None:
-        """Everything can be answered, but chats only with a chat template."""
-        return chat_refusal(instance, self._tokenizer)
-
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        """Scores first, then texts. Equal requests are the caller's to merge.
-
-        Raises DataError when the weights are overwritten while they are in use.
+        """As every backend of a checkpoint. Raises DataError when the weights are overwritten while
+        they are in use.
         """
-        for index, outcome in self._answer(instances):
+        for index, outcome in super().answer(instances):
             # What leaves here was computed before this look at the files.
             self._check_not_overwritten()
             yield index, outcome
 
-    def _answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        asked = Asked.of(instances)
-        if asked.scored or asked.rolled:
-            yield from self._score(asked)
-        if asked.written:
-            yield from self._generate(asked)
-
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         """All queries go to the engine together: those of a request may end in different packs."""
-        totals = Totals(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        totals = Totals(asked, self.tokenizer, self.model.max_length, self.model.dtype)
         yield from totals.answered()
         model = self._load()
         for result in score(model, totals.queries, self._limits(model)):
             yield from totals.add(result)
 
-    def _generate(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        texts = Texts(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+    def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        texts = Texts(asked, self.tokenizer, self.model.max_length, self.model.dtype)
         yield from texts.answered()
         model = self._load()
         continuations = generate(
             model,
             texts.jobs,
-            Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
+            Ends(self.tokenizer.decode, self.tokenizer.end_tokens),
             slots=self._options.slots,
             limits=self._limits(model),
         )
@@ -212,7 +168,7 @@ class BuiltinBackend:
             started = time.perf_counter()
             # On a CPU weights stay in the file, mapped into memory; elsewhere they are copies.
             if self._device.type == "cpu":
-                self._mapped = [MappedFile.of(path) for path in weight_files(self._folder)]
+                self._mapped = [MappedFile.of(path) for path in weight_files(self.folder)]
             base = self._base.transformer()
             if self._device.type == "cuda":
                 # What the model before has left is free for the cache of this one.
@@ -226,10 +182,10 @@ class BuiltinBackend:
 
     def _check_unchanged(self) -> None:
         """Raises DataError when the files are not those that the fingerprint is of."""
-        files = [*description_files(self._folder), *weight_files(self._folder)]
-        now = digests(self._folder, files) | digests_beside(self._options)
+        files = [*description_files(self.folder), *weight_files(self.folder)]
+        now = digests(self.folder, files) | digests_beside(self._options)
         try:
-            check_unchanged(self._folder, self._files, now)
+            check_unchanged(self.folder, self.files, now)
         except DataError:
             self._base.let_go()
             raise

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from evalharness.backends import open_backend
-from evalharness.backends.builtin import BuiltinBackend
 from evalharness.backends.catalogue import CATALOGUE
 from evalharness.backends.checkpoint import CARD
+from evalharness.backends.checkpoint_backend import CheckpointBackend
 from evalharness.backends.spec import parse_spec
 from evalharness.records import Model
 from evalharness.transformer.gguf.reading import read_gguf
@@ -43,7 +43,7 @@ class ModelDescription:
 def describe(spec: str) -> ModelDescription:
     """Open the model that a spec names and look at its files. Raises what open_backend raises."""
     backend = open_backend(spec)
-    if not isinstance(backend, BuiltinBackend):
+    if not isinstance(backend, CheckpointBackend):
         return ModelDescription(backend.model)
     files = [(name, backend.folder / name, digest) for name, digest in backend.files.items()]
     return ModelDescription(
@@ -54,7 +54,7 @@ def describe(spec: str) -> ModelDescription:
             ModelFile(name, path.stat().st_size if path.exists() else 0, digest)
             for name, path, digest in sorted(files)
         ),
-        has_chat_template=backend.tokenizer.has_chat_template,
+        has_chat_template=backend.has_chat_template,
         licence=licence_of(parse_spec(spec).reference, backend.folder),
     )
 

@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -148,7 +149,7 @@ def digests_beside(options: CheckpointOptions) -> dict[str, str]:
     return found
 
 
-def check_unchanged(folder: Path, before: dict[str, str], now: dict[str, str]) -> None:
+def check_unchanged(folder: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Raises DataError when digests are not those that the fingerprint was made of."""
     changed = sorted(name for name, _ in now.items() ^ before.items())
     if changed:

@@ -51,6 +51,17 @@ def test_a_licence_that_is_not_stated_is_none(tmp_path: Path) -> None:
     assert describe(f"builtin:{tmp_path / 'checkpoint'}").licence == ""
 
 
+@pytest.mark.usefixtures("cache")
+def test_both_ways_to_run_a_checkpoint_tell_its_files_and_licence(tmp_path: Path) -> None:
+    """Models show told them for builtin: only."""
+    make_llama(tmp_path)
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    built_in, theirs = describe(f"builtin:{tmp_path}"), describe(f"hf:{tmp_path}")
+    assert theirs.licence == built_in.licence == "mit"
+    assert theirs.files == built_in.files
+    assert theirs.folder == tmp_path
+
+
 def test_a_checkpoint_is_shown_with_its_fingerprint_and_files(workplace: Workplace) -> None:
     folder = workplace.folder / "checkpoint"
     (folder / "README.md").write_text("---\nlicense: mit\x1b[2J\n---\n")

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.backends.answers import Asked, Texts, Totals, chat_refusal
-from evalharness.backends.encoding import check_vocabulary, shown_prompt
+from evalharness.backends.answers import Asked, Texts, Totals
+from evalharness.backends.checkpoint_backend import CheckpointBackend
+from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.tokens import read_tokenizer
-from evalharness.backends.settings import check_thinking, peak_memory_bytes, template_variables
+from evalharness.backends.settings import check_thinking, template_variables
 from evalharness.engine.generation import Ends
 from evalharness.engine.scoring import Score
 from evalharness.engine.trie import Query
-from evalharness.records import Instance, Outcome, Request
+from evalharness.records import Outcome
 
 # Tokens of a pack. On a CPU the mask, which is as wide as it is high, costs more than it saves in
 # longer ones; a GPU needs more to be busy.
@@ -35,7 +36,7 @@ class _Loaded:
     layout: Layout | None
 
 
-class CausalBackend:
+class CausalBackend(CheckpointBackend):
     """Scores and generates with a class of AutoModelForCausalLM."""
 
     def __init__(self, found: FoundModel) -> None:
@@ -44,47 +45,23 @@ class CausalBackend:
         """
         self._found = found
         options = found.options
-        self._tokenizer = read_tokenizer(
+        tokenizer = read_tokenizer(
             found.folder,
             options.chat_template,
             template_variables(options.thinking),
             trust_remote_code=options.trust_remote_code,
         )
-        check_thinking(found.spec, options.thinking, self._tokenizer)
+        check_thinking(found.spec, options.thinking, tokenizer)
         vocabulary = int(found.config.get_text_config().vocab_size)
-        check_vocabulary(self._tokenizer, vocabulary, str(found.folder))
+        check_vocabulary(tokenizer, vocabulary, str(found.folder))
+        super().__init__(found.folder, found.files, tokenizer, found.device)
         length = context_length(found)
         self.model = found.record(length, int(check_model(found).num_parameters()))
         self._loaded: _Loaded | None = None
         self.load_seconds = 0.0
 
-    @property
-    def peak_memory_bytes(self) -> int:
-        """Of the GPU if there is one, else of this process so far."""
-        return peak_memory_bytes(self._found.device)
-
-    @property
-    def has_chat_template(self) -> bool:
-        return self._tokenizer.has_chat_template
-
-    def render(self, request: Request) -> str:
-        """With the token that starts a text where the tokenizer or the engine puts it in front."""
-        return shown_prompt(self._tokenizer, request)
-
-    def unsupported(self, instance: Instance) -> str | None:
-        """Everything can be answered, but chats only with a chat template."""
-        return chat_refusal(instance, self._tokenizer)
-
-    def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        """Scores first, then texts. Equal requests are the caller's to merge."""
-        asked = Asked.of(instances)
-        if asked.scored or asked.rolled:
-            yield from self._score(asked)
-        if asked.written:
-            yield from self._write(asked)
-
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        totals = Totals(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        totals = Totals(asked, self.tokenizer, self.model.max_length, self.model.dtype)
         yield from totals.answered()
         for result in self._scores(totals.queries):
             yield from totals.add(result)
@@ -93,7 +70,7 @@ class CausalBackend:
         loaded = self._load()
         if loaded.layout is None:
             return score_padded(loaded.forward, queries, self._found.options.batch_size)
-        size = _PACK_ON_CPU if self._found.device.type == "cpu" else _PACK_ON_GPU
+        size = _PACK_ON_CPU if self._device.type == "cpu" else _PACK_ON_GPU
         return score_packed(
             loaded.forward, loaded.layout, queries, min(size, self.model.max_length)
         )
@@ -101,13 +78,13 @@ class CausalBackend:
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write
 
-        texts = Texts(asked, self._tokenizer, self.model.max_length, self.model.dtype)
+        texts = Texts(asked, self.tokenizer, self.model.max_length, self.model.dtype)
         yield from texts.answered()
         forward = self._load().forward
         continuations = write(
             forward,
             texts.jobs,
-            Ends(self._tokenizer.decode, self._tokenizer.end_tokens),
+            Ends(self.tokenizer.decode, self.tokenizer.end_tokens),
             batch_size=self._found.options.batch_size,
             padding=padding_is_right(forward),
         )
