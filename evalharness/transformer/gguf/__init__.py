@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from evalharness.sources import writing_to_the_cache
+from evalharness.cache import writing_to_the_cache
 from evalharness.transformer.gguf.configuration import architecture_of, configuration
 from evalharness.transformer.gguf.reading import read_gguf
 from evalharness.transformer.gguf.tokenizer import write_tokenizer
