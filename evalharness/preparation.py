@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evalharness.canonical import canonical
@@ -24,6 +25,7 @@ from evalharness.records import (
 )
 from evalharness.results import TaskRecord
 from evalharness.samples import solved, with_shots
+from evalharness.sources import MIRRORS, UnreachableError
 from evalharness.validation import check_sample, plugin_code
 
 _END = object()
@@ -109,11 +111,11 @@ def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
 def _rows(task: Task, source: Source, limit: int | None) -> Iterator[Row]:
     """The first rows of a source, which may be a stranger's too."""
     where = f"task {task.name!r}: its data cannot be read"
-    with plugin_code(where):
+    with plugin_code(where), _reaching(task):
         rows = iter(source.rows())
     number = 0
     while limit is None or number < limit:
-        with plugin_code(where):
+        with plugin_code(where), _reaching(task):
             row = next(rows, _END)
         if row is _END:
             return
@@ -123,9 +125,28 @@ def _rows(task: Task, source: Source, limit: int | None) -> Iterator[Row]:
         number += 1
 
 
+@contextmanager
+def _reaching(task: Task) -> Iterator[None]:
+    """Says what can be done where data cannot be fetched."""
+    try:
+        yield
+    except UnreachableError as error:
+        ways = [
+            f"take it from elsewhere with --data {task.name}={o.name}" for o in task.alternatives
+        ]
+        ways += [
+            f"give a file or a folder with the same columns with --data {task.name}=PATH",
+            f"put a copy below the folder that {MIRRORS} names",
+            "run it once with a network: datasets keeps a copy",
+        ]
+        raise DataError(
+            f"task {task.name!r}: {error} Where the hub cannot be reached: {'; '.join(ways)}."
+        ) from None
+
+
 def _identity(task: Task, source: Source) -> DataIdentity:
     where = f"task {task.name!r}: its data cannot be identified"
-    with plugin_code(where):
+    with plugin_code(where), _reaching(task):
         identity = source.identity()
     if not isinstance(identity, DataIdentity) or not all(
         isinstance(text, str) for text in (identity.name, identity.revision)

@@ -20,6 +20,13 @@ tasks_dir_option = click.option(
     type=click.Path(path_type=Path),
     help="Another folder with task plugins; may be given several times.",
 )
+data_option = click.option(
+    "--data",
+    multiple=True,
+    metavar="TASK=PLACE",
+    help="Data from elsewhere: a file, a folder, or a place that the task knows (tasks show); "
+    "src=FILE,ref=FILE for a task that has no data of its own. May be given several times.",
+)
 format_option = click.option(
     "--format",
     "output_format",
@@ -117,6 +124,7 @@ def cli(debug: bool) -> None:
     "-o", "--output", type=click.Path(path_type=Path), help="Folder of the runs.  [default: runs]"
 )
 @tasks_dir_option
+@data_option
 @click.option(
     "--allow-failed",
     type=float,
@@ -130,6 +138,7 @@ def run(
     tasks: Sequence[str],
     suite_file: Path | None,
     tasks_dir: Sequence[Path],
+    data: Sequence[str],
     dry_run: bool,
     output_format: str,
     **options: Any,
@@ -137,10 +146,13 @@ def run(
     """Run models through tasks; started again, it goes on where it was."""
     from evalharness.cli.suite import print_plan, run_suite
     from evalharness.config import read_suite
+    from evalharness.data_choice import read_choice
 
     names = tuple(name for some in tasks for name in some.split(",") if name)
     lists = {"models": tuple(models), "tasks": names, "tasks_dir": tuple(tasks_dir)}
-    given = {name: values for name, values in lists.items() if values}
+    given: dict[str, Any] = {name: values for name, values in lists.items() if values}
+    if data:
+        given["data"] = dict(read_choice(one) for one in data)
     given |= {name: value for name, value in options.items() if value is not None}
     suite = read_suite(suite_file, _read_system_prompt(given))
     if dry_run:
@@ -200,17 +212,18 @@ def _print_tasks(rows: Sequence[dict[str, Any]]) -> None:
 @format_option
 def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
     """What one task is: data, metrics, licence, caveats."""
-    from evalharness.discovery import find_tasks, select_tasks
+    from evalharness.discovery import find_tasks
 
     catalogue = find_tasks(tasks_dir)
-    (task, *_) = select_tasks(catalogue, [name])
+    found = catalogue.find(name)
+    task = found.task
     identity = task.data.identity()
     facts = {
         "name": task.name,
         "family": task.family,
         "version": task.version,
         "description": task.description,
-        "file": str(catalogue.tasks[task.name].path),
+        "file": str(found.path),
         "data": identity.name,
         "revision": identity.revision,
         "languages": ", ".join(task.languages),
@@ -239,6 +252,7 @@ def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
 )
 @chat_options
 @tasks_dir_option
+@data_option
 def preview_task(
     name: str,
     number: int,
@@ -246,10 +260,13 @@ def preview_task(
     seed: int,
     model: str | None,
     tasks_dir: Sequence[Path],
+    data: Sequence[str],
     **options: Any,
 ) -> None:
     """The first samples of a task, as plain text or as a model gets them."""
     from evalharness.cli.suite import print_preview
+    from evalharness.data_choice import read_choice, with_data
+    from evalharness.discovery import find_tasks
     from evalharness.results import RunConfiguration
 
     given = {option: value for option, value in options.items() if value is not None}
@@ -259,7 +276,9 @@ def preview_task(
         )
     chat = {"chat": "auto", **_read_system_prompt(given)}
     configuration = RunConfiguration(limit=number, num_fewshot=num_fewshot, seed=seed, **chat)
-    print_preview(name, tasks_dir, configuration, model)
+    task = find_tasks(tasks_dir).find(name).task
+    (task,) = with_data([task], dict(read_choice(one) for one in data))
+    print_preview(task, configuration, model)
 
 
 @cli.group(cls=_Group)

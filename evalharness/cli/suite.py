@@ -4,7 +4,6 @@ import gc
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import click
 
@@ -12,11 +11,12 @@ from evalharness.backends import open_backend, open_backends
 from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
 from evalharness.config import Suite
+from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
 from evalharness.preparation import PreparedTask, prepare, preview, render_plainly
 from evalharness.progress import progress_reporter
-from evalharness.records import Backend, Fitting
+from evalharness.records import Backend, Fitting, Task
 from evalharness.report.text import spelled_out
 from evalharness.results import RunConfiguration
 from evalharness.runner import (
@@ -66,7 +66,7 @@ class PlannedModel:
 
 def open_suite(suite: Suite) -> tuple[list[OpenedModel], list[PreparedTask]]:
     """Models and tasks. Everything is found and checked before anything is computed."""
-    chosen = select_tasks(find_tasks(suite.tasks_dir), suite.tasks)
+    chosen = with_data(select_tasks(find_tasks(suite.tasks_dir), suite.tasks), suite.data)
     backends = open_backends(suite.models)
     prepared = [
         prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
@@ -250,11 +250,8 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
 
 
-def print_preview(
-    name: str, tasks_dir: Sequence[Path], configuration: RunConfiguration, model: str | None
-) -> None:
+def print_preview(task: Task, configuration: RunConfiguration, model: str | None) -> None:
     """The first samples of a task, in plain text or as a model is given them."""
-    (task, *_) = select_tasks(find_tasks(tasks_dir), [name])
     prepared = prepare(
         task,
         limit=configuration.limit,
