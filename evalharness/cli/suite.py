@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from evalharness.backends import open_backend, open_backends
+from evalharness.backends import open_backends
 from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
+from evalharness.cli.printing import say, show
 from evalharness.config import Suite
 from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
-from evalharness.preparation import PreparedTask, prepare, preview, render_plainly
+from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
-from evalharness.records import Backend, Fitting, Task
-from evalharness.report.text import spelled_out
+from evalharness.records import Backend, Fitting
 from evalharness.results import RunConfiguration
 from evalharness.runner import (
     EvaluatedRun,
@@ -250,23 +250,6 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
 
 
-def print_preview(task: Task, configuration: RunConfiguration, model: str | None) -> None:
-    """The first samples of a task, in plain text or as a model is given them."""
-    prepared = prepare(
-        task,
-        limit=configuration.limit,
-        num_fewshot=configuration.num_fewshot,
-        seed=configuration.seed,
-    )
-    render = render_plainly
-    if model is not None:
-        backend = open_backend(model)
-        (prepared,) = ask_in_chat(backend, [prepared], configuration)
-        render = backend.render
-    for sample in prepared.samples:
-        show(preview(sample, render))
-
-
 def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
     planned = []
     with Responses(suite.output / STORE_NAME) as responses:
@@ -286,13 +269,3 @@ def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[Planned
                 )
             )
     return planned
-
-
-def say(text: str) -> None:
-    """To stderr, with the hidden characters of strangers spelled out."""
-    click.echo(spelled_out(text), err=True)
-
-
-def show(text: str) -> None:
-    """To stdout, with the hidden characters of strangers spelled out."""
-    click.echo(spelled_out(text))
