@@ -154,7 +154,10 @@ class TaskRecord(_Record):
 
 
 class RunConfiguration(_Record):
-    """The resolved configuration of a run. Runs from before there were chats have plain text."""
+    """The resolved configuration of a run. Runs from before there were chats have plain text.
+
+    `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
+    """
 
     limit: int | None
     num_fewshot: int
@@ -162,6 +165,7 @@ class RunConfiguration(_Record):
     chat: ChatMode = "off"
     system_prompt: str = ""
     fewshot_as: ShotForm = "turns"
+    data: dict[str, str] = {}
 
 
 class RunRecord(_Record):
@@ -250,6 +254,28 @@ def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
             pyarrow.parquet.write_table(table, temporary)
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def read_samples(folder: Path, task: str) -> dict[str, SampleRow]:
+    """The rows of a task of a run, by id. Raises DataError for a file that cannot be read."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path = folder / "samples" / f"{task}.parquet"
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+        decoded = [
+            SampleRow(
+                **{
+                    name: json.loads(value) if name in {"slices", "statistics"} else value
+                    for name, value in row.items()
+                }
+            )
+            for row in rows
+        ]
+    except (OSError, pyarrow.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    return {row.id: row for row in decoded}
 
 
 def read_run(folder: Path) -> tuple[RunRecord, Results]:

@@ -132,6 +132,19 @@ def report(runs: Sequence[Path], output: Path, title: str) -> None:
 
 
 @cli.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@tasks_dir_option
+@format_option
+def rescore(runs: Sequence[Path], tasks_dir: Sequence[Path], output_format: str) -> int:
+    """Compute the metrics of RUNS again from stored responses, without a model."""
+    from evalharness.cli.suite import rescore_runs
+
+    command = ("evalharness", *sys.argv[1:])
+    debug = click.get_current_context().find_root().params["debug"]
+    return rescore_runs(runs, tasks_dir, command, output_format, debug=debug)
+
+
+@cli.command()
 @click.option(
     "-m", "--model", "spec", metavar="MODEL", help="Check this model instead: SCHEME:REF?key=value"
 )

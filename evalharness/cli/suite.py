@@ -4,6 +4,7 @@ import gc
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 
@@ -18,7 +19,8 @@ from evalharness.errors import UsageError
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
 from evalharness.records import Backend, Fitting
-from evalharness.results import RunConfiguration
+from evalharness.rescore import rescore
+from evalharness.results import RunConfiguration, find_runs
 from evalharness.runner import (
     EvaluatedRun,
     NothingSupportedError,
@@ -102,6 +104,7 @@ def _configuration(suite: Suite) -> RunConfiguration:
         chat=suite.chat,
         system_prompt=suite.system_prompt,
         fewshot_as=suite.fewshot_as,
+        data=suite.data,
     )
 
 
@@ -201,6 +204,34 @@ def _say_failed(done: Sequence[EvaluatedRun]) -> int:
                     f"{one.folder / 'samples' / name}.parquet"
                 )
     return TOO_MANY_FAILED
+
+
+def rescore_runs(
+    runs: Sequence[Path],
+    tasks_dir: Sequence[Path],
+    command: Sequence[str],
+    output_format: str,
+    *,
+    debug: bool,
+) -> int:
+    """Measure runs again; what is wrong with one takes nothing from the others.
+
+    Returns the exit status: that of the errors, else 0.
+    """
+    catalogue = find_tasks(tasks_dir)
+    done: list[EvaluatedRun] = []
+    statuses: list[int] = []
+    for folder in find_runs(runs, say):
+        try:
+            with progress_reporter() as report:
+                done.append(rescore(folder, catalogue, command=command, report=report))
+        except Exception as error:
+            statuses.append(say_error(error, debug=debug, about=f"{folder}: "))
+            continue
+        for task, problem in done[-1].errors.items():
+            statuses.append(say_error(problem, debug=debug, about=f"{folder}: {task}: "))
+    print_runs(done, output_format)
+    return min(statuses, default=0)
 
 
 def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
