@@ -14,7 +14,8 @@ from typing import Any
 from evalharness.backends.server.answers import Completion, CompletionChoice, PromptToken
 from evalharness.backends.server.client import Client
 from evalharness.backends.server.faults import GaveUpError, RefusedError, ServerError
-from evalharness.backends.server.writing import fewer_shots, token_cost
+from evalharness.backends.server.reading import token_cost
+from evalharness.backends.server.writing import fewer_shots
 from evalharness.records import (
     Failure,
     LogLikelihood,
