@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from evalharness.backends import open_backends
-from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
 from evalharness.cli.printing import say, show
 from evalharness.config import Suite
 from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
+from evalharness.letters import as_asked
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
 from evalharness.records import Backend, Fitting
@@ -79,10 +79,11 @@ def open_suite(suite: Suite) -> tuple[list[OpenedModel], list[PreparedTask]]:
             say(f"{task.name} defines no few-shot examples and is run without")
     configuration = _configuration(suite)
     models = [
-        OpenedModel(backend, ask_in_chat(backend, prepared, configuration)) for backend in backends
+        OpenedModel(backend, as_asked(backend, prepared, configuration)) for backend in backends
     ]
     for model in models:
         _check_fit(model)
+        _say_letters(model)
     if suite.system_prompt:
         for model in models:
             _say_plain(model)
@@ -106,6 +107,17 @@ def _configuration(suite: Suite) -> RunConfiguration:
         fewshot_as=suite.fewshot_as,
         data=suite.data,
     )
+
+
+def _say_letters(model: OpenedModel) -> None:
+    """Which tasks are measured in another way than their own, and why."""
+    for task in model.tasks:
+        if task.record.method is not None:
+            say(
+                f"{model.backend.model.name}: {task.name} is asked for the letter of the right "
+                f"option, which is measured as {task.task.metrics[0].name}: "
+                f"{task.record.method.reason}"
+            )
 
 
 def _say_plain(model: OpenedModel) -> None:

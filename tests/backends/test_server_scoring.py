@@ -251,23 +251,33 @@ def test_damaged_log_probabilities_are_misread_by_nobody(changed: dict[str, Any]
     st.data(),
     st.booleans(),
     st.booleans(),
+    st.sampled_from([("", ""), (" x", " x"), ("<|im_end|>", "")]),
 )
 def test_the_tokens_after_the_border_are_those_of_the_continuation(
-    texts: list[str], data: st.DataObject, has_start: bool, offsets: bool
+    texts: list[str],
+    data: st.DataObject,
+    has_start: bool,
+    offsets: bool,
+    written: tuple[str, str],
 ) -> None:
-    """However a text is cut into tokens, with a start token or not, with places or without."""
+    """However a text is cut into tokens, with a start token or not, with places or without.
+
+    vLLM also tells of the token that it wrote after the text, which is not in its text where it
+    ends texts: the places were then counted from a wrong end, and six questions of 100 failed.
+    """
     border = data.draw(st.integers(1, len(texts) - 1))
     text = "".join(texts)
     read = ["<s>", *texts] if has_start else texts
     values = [None, *(-float(number) for number in range(1, len(read)))]
     places = [len("".join(read[:number])) for number in range(len(read))]
+    extra = [written[0]] if written[0] else []
     choice = CompletionChoice.model_validate(
         {
-            "text": text,
+            "text": text + written[1],
             "logprobs": {
-                "tokens": read,
-                "token_logprobs": values,
-                "text_offset": places if offsets else None,
+                "tokens": [*read, *extra],
+                "token_logprobs": [*values, *(-0.5 for _ in extra)],
+                "text_offset": [*places, *(len("".join(read)) for _ in extra)] if offsets else None,
             },
         }
     )

@@ -14,7 +14,8 @@ from typing import Any
 from evalharness.backends.server.answers import Completion, CompletionChoice, PromptToken
 from evalharness.backends.server.client import Client
 from evalharness.backends.server.faults import GaveUpError, RefusedError, ServerError
-from evalharness.backends.server.writing import fewer_shots, token_cost
+from evalharness.backends.server.reading import token_cost
+from evalharness.backends.server.writing import fewer_shots
 from evalharness.records import (
     Failure,
     LogLikelihood,
@@ -65,8 +66,7 @@ def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
     if offsets is None or len(offsets) != number or offsets != sorted(offsets) or offsets[0] < 0:
         # SGLang says that every token begins at -1.
         offsets = [0, *accumulate(len(token) for token in found.tokens)][:-1]
-    # A token that starts a text, such as <s>, is counted by some but is not in the text.
-    shift = max(0, offsets[-1] + len(found.tokens[-1]) - len(choice.text))
+    shift = _shift(found.tokens, offsets, choice.text)
     tops = found.top_logprobs or []
     return [
         ReadToken(
@@ -79,6 +79,23 @@ def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
             zip(found.tokens, offsets, found.token_logprobs, strict=True)
         )
     ]
+
+
+def _shift(tokens: Sequence[str], offsets: Sequence[int], text: str) -> int:
+    """By how much places are counted too high: that by which most of the tokens are where they say.
+
+    A token that starts a text, such as <s>, is counted by some but is not in the text. Neither is
+    one that ends texts, where that is what was written after the prompt.
+    """
+    surplus = max(0, offsets[-1] + len(tokens[-1]) - len(text))
+    return max(
+        (surplus, 0, len(tokens[0])),
+        key=lambda shift: sum(
+            text.startswith(token, offset - shift)
+            for token, offset in zip(tokens, offsets, strict=True)
+            if token and offset >= shift
+        ),
+    )
 
 
 def _is_top(log_probability: float | None, top: dict[str, float] | None) -> bool:
