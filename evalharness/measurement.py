@@ -33,7 +33,7 @@ from evalharness.results import (
     TaskResult,
     Validity,
 )
-from evalharness.statistics import Summary, summarize
+from evalharness.statistics.summaries import Summary, summarize
 from evalharness.validation import (
     checked_scores,
     checked_statistics,
@@ -174,6 +174,7 @@ def _result(metric: Metric, summary: Summary) -> MetricResult:
         value=summary.value,
         interval=summary.interval,
         stderr=summary.stderr,
+        method=summary.method,
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),

@@ -25,11 +25,16 @@ class _Record(BaseModel):
 
 
 class MetricResult(_Record):
-    """A score and its 95 % interval; None where it is undefined (no samples, one sample)."""
+    """A score and its 95 % interval; None where it is undefined (no samples, one sample).
+
+    `method` is how the interval was found (statistics/summaries.py); runs from before there were
+    several have percentile bootstrap intervals.
+    """
 
     value: FiniteFloat | None
     interval: tuple[FiniteFloat, FiniteFloat] | None
     stderr: FiniteFloat | None
+    method: str = "percentile bootstrap"
     higher_is_better: bool
     ideal: float | None = None
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
