@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evalharness.errors import DataError
-from evalharness.preparation import PreparedTask, Render, render_plainly
+from evalharness.preparation import PreparedTask, Render, prompt_hash, render_plainly
 from evalharness.records import (
     Cost,
     Failure,
@@ -224,6 +224,7 @@ def _row(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
+        prompt_hash=prompt_hash([sample]),
         prompts=[shown.setdefault(prompt, prompt) for prompt in prompts],
         target=sample.target,
         references=list(sample.references),

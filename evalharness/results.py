@@ -201,7 +201,8 @@ class RunRecord(_Record):
 class SampleRow:
     """A row of samples/TASK.parquet.
 
-    `prompts` are what the model was given, special tokens included and without the few-shot
+    `prompt_hash` is sha256 over all that the sample asks and that its score depends on, so that
+    samples of two runs can be told to be the same; `prompts` are what the model was given, special tokens included and without the few-shot
     examples that did not fit; `responses` are what it wrote, thinking included. `statistics` is
     None where a request of the sample failed; `lost_shots` is the largest number of few-shot
     examples that a request of it lost.
@@ -210,6 +211,7 @@ class SampleRow:
     id: str
     group: str | None
     slices: dict[str, str]
+    prompt_hash: str
     prompts: list[str]
     target: str
     references: list[str]
@@ -286,6 +288,15 @@ def _read(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise DataError(f"{path}: {first_problem(error, model)}") from None
+
+
+def run_labels(runs: Sequence[tuple[RunRecord, Results]]) -> list[str]:
+    """The name of each run's model; runs of one name are told apart by the end of their run id."""
+    names = [results.model.name for _, results in runs]
+    return [
+        name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
+        for name, (_, results) in zip(names, runs, strict=True)
+    ]
 
 
 def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:

@@ -6,7 +6,7 @@ for approximate randomisation of corpus metrics; Bonett & Price 2012 for paired 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import special
@@ -28,6 +28,7 @@ from evalharness.statistics.intervals import (
 )
 from evalharness.statistics.resampling import (
     bootstrap_distributions,
+    bootstrap_weights,
     random_bits,
     score,
     swap_weights,
@@ -35,9 +36,11 @@ from evalharness.statistics.resampling import (
 from evalharness.statistics.samplewise import are_proportions, mean_scores, sample_scores
 
 ROUNDS = 10_000
+DRAWS = 2000
 _EXACT_MCNEMAR_BELOW = 25
-# Signs are drawn for at most so many blocks of clusters: the test stays exact, at a bounded cost.
-_SIGNED_BLOCKS = 2000
+# Means are resampled by at most so many blocks of clusters, at a cost that does not grow with
+# them; a test of swapped blocks is as exact as one of swapped clusters.
+_BLOCKS = 2000
 # All patterns of so many signs are fewer than the rounds.
 _ALL_PATTERNS = 13
 _ROUNDING = 1e-12
@@ -55,6 +58,7 @@ class Difference:
     test        how p_value was found
     method      how the intervals were found
     higher, equal, lower: samples on which the first model's score is higher, equal, lower
+    draws       resampled differences (DRAWS,), for means over several tasks; empty like intervals
     """
 
     values: tuple[float | None, float | None]
@@ -69,6 +73,7 @@ class Difference:
     higher: int
     equal: int
     lower: int
+    draws: Values = field(repr=False, compare=False)
 
 
 def compare_pair(
@@ -79,7 +84,6 @@ def compare_pair(
     *,
     seed: int,
     levels: Sequence[float] = (0.95,),
-    replicates: int = 2000,
 ) -> Difference:
     """The difference of two models; statistics (n, d) of the same samples in the same order.
 
@@ -99,7 +103,7 @@ def compare_pair(
     elif both is not None:
         compared = _of_means(metric, *own, groups, clusters, seed, levels)
     else:
-        compared = _of_corpora(metric, (first, second), groups, seed, levels, replicates)
+        compared = _of_corpora(metric, (first, second), groups, seed, levels)
     higher, lower = int((own[0] > own[1]).sum()), int((own[0] < own[1]).sum())
     return Difference(
         values=(_defined(values[0]), _defined(values[1])),
@@ -114,6 +118,7 @@ def compare_pair(
         higher=higher,
         equal=len(first) - higher - lower,
         lower=lower,
+        draws=compared.draws,
     )
 
 
@@ -130,9 +135,10 @@ class _Compared:
     p_value: float
     test: str
     method: str
+    draws: Values
 
 
-_NOTHING = _Compared({}, math.nan, math.nan, "", "")
+_NOTHING = _Compared({}, math.nan, math.nan, "", "", np.empty(0))
 
 
 # --- Means ---------------------------------------------------------------------------------------
@@ -158,7 +164,9 @@ def _of_means(
             for level in levels
         }
         test = "McNemar, exact" if gained + lost < _EXACT_MCNEMAR_BELOW else "McNemar"
-        return _Compared(intervals, error, mcnemar(gained, lost), test, "Bonett-Price")
+        p_value = mcnemar(gained, lost)
+        draws = _draws_of_mean(differences, groups, seed)
+        return _Compared(intervals, error, p_value, test, "Bonett-Price", draws)
     value = float(differences.mean())
     intervals = {
         level: _widened(metric, t_interval(value, error, clusters, level), clusters, level)
@@ -166,7 +174,17 @@ def _of_means(
     }
     method = "paired t" if clusters == len(first) else "paired t, clustered"
     p_value = sign_flips(differences, groups, seed=seed)
-    return _Compared(intervals, error, p_value, "permutation", method)
+    draws = _draws_of_mean(differences, groups, seed)
+    return _Compared(intervals, error, p_value, "permutation", method, draws)
+
+
+def _draws_of_mean(values: Values, groups: Groups, seed: int) -> Values:
+    """Means (DRAWS,) of resampled clusters, or of blocks of them."""
+    codes, blocks = blocks_of(*cluster_codes(groups), _BLOCKS)
+    sums = cluster_sums(np.stack([values, np.ones_like(values)], axis=1), codes, blocks)
+    weights = bootstrap_weights(np.arange(blocks), seed=seed, replicates=DRAWS)
+    drawn = np.concatenate([some @ sums for some in weights])
+    return np.asarray(drawn[:, 0] / drawn[:, 1])
 
 
 def _times(factor: float, interval: Interval) -> Interval:
@@ -207,7 +225,7 @@ def sign_flips(differences: Values, groups: Groups, *, seed: int, rounds: int = 
     p = (1 + patterns at least as extreme) / (rounds + 1).
     """
     codes, clusters = cluster_codes(groups)
-    sums = cluster_sums(differences, *blocks_of(codes, clusters, _SIGNED_BLOCKS))
+    sums = cluster_sums(differences, *blocks_of(codes, clusters, _BLOCKS))
     observed = abs(float(sums.sum()))
     least = observed - _ROUNDING * float(np.abs(sums).sum())
     if len(sums) <= _ALL_PATTERNS and 2 ** len(sums) <= rounds:
@@ -231,11 +249,10 @@ def _of_corpora(
     groups: Groups,
     seed: int,
     levels: Sequence[float],
-    replicates: int,
 ) -> _Compared:
     _, clusters = cluster_codes(groups)
     resampled = bootstrap_distributions(
-        [(metric, side) for side in sides], groups, seed=seed, replicates=replicates
+        [(metric, side) for side in sides], groups, seed=seed, replicates=DRAWS
     )
     drawn = resampled[0] - resampled[1]
     drawn = drawn[~np.isnan(drawn)]
@@ -248,7 +265,7 @@ def _of_corpora(
     p_value = swaps(metric, *sides, groups, seed=seed)
     error = float(drawn.std(ddof=1))
     method = "paired bootstrap, widened"
-    return _Compared(intervals, error, p_value, "approximate randomisation", method)
+    return _Compared(intervals, error, p_value, "approximate randomisation", method, drawn)
 
 
 def swaps(

@@ -174,7 +174,7 @@ def win_rates(wins: Matrix) -> Values:
     games = wins + wins.T
     with np.errstate(invalid="ignore"):
         shares: Values = np.where(games > 0, wins / games, 0.0).sum(axis=1)
-        return shares / np.float64(len(wins) - 1)
+        return np.asarray(shares / np.float64(len(wins) - 1), dtype=np.float64)
 
 
 def bradley_terry(wins: Matrix) -> Values:
