@@ -202,10 +202,10 @@ class SampleRow:
     """A row of samples/TASK.parquet.
 
     `prompt_hash` is sha256 over all that the sample asks and that its score depends on, so that
-    samples of two runs can be told to be the same; `prompts` are what the model was given, special tokens included and without the few-shot
-    examples that did not fit; `responses` are what it wrote, thinking included. `statistics` is
-    None where a request of the sample failed; `lost_shots` is the largest number of few-shot
-    examples that a request of it lost.
+    samples of two runs can be told to be the same. `prompts` are what the model was given, special
+    tokens included and without the few-shot examples that did not fit; `responses` are what it
+    wrote, thinking included. `statistics` is None where a request of the sample failed;
+    `lost_shots` is the largest number of few-shot examples that a request of it lost.
     """
 
     id: str

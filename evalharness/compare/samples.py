@@ -79,7 +79,7 @@ def _groups(column: Any) -> Groups:
     groups = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     alone = groups < 0
     groups[alone] = groups.max(initial=-1) + 1 + np.arange(int(alone.sum()))
-    return groups
+    return np.asarray(groups, dtype=np.int64)
 
 
 def _statistics(column: Any, metrics: Sequence[str], path: Path) -> dict[str, Statistics]:
@@ -132,12 +132,13 @@ def differently_asked(
     first: StoredSamples, second: StoredSamples, common: tuple[Places, Places]
 ) -> int | None:
     """How many of the common samples were asked otherwise; None where a run does not tell."""
+    import pyarrow.compute
+    import pyarrow.parquet
+
     hashes = []
     for samples, places in zip((first, second), common, strict=True):
-        import pyarrow.parquet
-
         if "prompt_hash" not in pyarrow.parquet.read_schema(samples.path).names:
             return None
         column = _columns(samples.path, ["prompt_hash"])["prompt_hash"]
-        hashes.append(column.take(samples.rows[places]).to_numpy())
-    return int((hashes[0] != hashes[1]).sum())
+        hashes.append(column.take(samples.rows[places]))
+    return int(pyarrow.compute.sum(pyarrow.compute.not_equal(*hashes)).as_py())

@@ -150,9 +150,8 @@ def _prompts(
         return "prompts: the runs asked different things, and one of them does not say in which"
     if not changed:
         return None
-    return (
-        f"prompts: {changed} of {len(places[0])} common samples were asked or are scored otherwise"
-    )
+    common = len(places[0])
+    return f"prompts: {changed} of {common} common samples were asked or are scored otherwise"
 
 
 def _notes(baseline: StoredSamples, own: StoredSamples, common: int) -> tuple[str, ...]:

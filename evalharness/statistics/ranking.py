@@ -171,10 +171,10 @@ def win_matrix(scores: Matrix) -> Matrix:
 
 def win_rates(wins: Matrix) -> Values:
     """The mean share of samples that each model wins against each other (m,); NaN for one alone."""
-    games = wins + wins.T
-    with np.errstate(invalid="ignore"):
-        shares: Values = np.where(games > 0, wins / games, 0.0).sum(axis=1)
-        return np.asarray(shares / np.float64(len(wins) - 1), dtype=np.float64)
+    if len(wins) < 2:
+        return np.full(len(wins), np.nan)
+    games = np.maximum(wins + wins.T, 1)
+    return np.asarray((wins / games).sum(axis=1) / (len(wins) - 1), dtype=np.float64)
 
 
 def bradley_terry(wins: Matrix) -> Values:
