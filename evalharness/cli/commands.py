@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from evalharness import __version__
+from evalharness.cli.compare import compare
 from evalharness.cli.ending import PIPE_CLOSED, silence_stdout
 from evalharness.errors import DataError, did_you_mean
 from evalharness.report.text import spelled_out
@@ -100,6 +101,9 @@ class _Group(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback for every error.")
 def cli(debug: bool) -> None:
     """Benchmark language models, compare them honestly, publish the result."""
+
+
+cli.add_command(compare)
 
 
 @cli.command()

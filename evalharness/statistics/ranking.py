@@ -193,9 +193,10 @@ def bradley_terry(wins: Matrix) -> Values:
         new = total / expected.sum(axis=1)
         new /= np.exp(np.log(new).mean())
         if np.abs(np.log(new / strengths)).max() < _CONVERGED:
-            return np.log(new)
+            strengths = new
+            break
         strengths = new
-    return np.log(strengths)
+    return np.asarray(np.log(strengths), dtype=np.float64)
 
 
 def _connected(wins: Matrix) -> bool:
