@@ -112,9 +112,7 @@ def compare_and_print(
     comparison = compare_runs(opened, find_tasks(tasks_dir), wanted)
     verdicts, problems = judge(asked, comparison)
     _print(comparison, verdicts, output_format)
-    for one in comparison.left_out:
-        about = f"{one.task}.{one.metric}" if one.metric else one.task
-        _say(f"not compared: {about}, {one.run}: {one.reason}")
+    _say_left_out(comparison)
     if not comparison.rows:
         raise DataError("no task could be compared.")
     for verdict in verdicts:
@@ -141,6 +139,16 @@ def _print(comparison: "Comparison", verdicts: "Sequence[Verdict]", output_forma
             "markdown": formats.as_markdown, "latex": formats.as_latex, "csv": formats.as_csv,
         }  # fmt: skip
         click.echo(writers[output_format](comparison))
+
+
+def _say_left_out(comparison: "Comparison") -> None:
+    """What is not compared, the tasks of one run and one reason together."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for one in comparison.left_out:
+        name = f"{one.task}.{one.metric}" if one.metric else one.task
+        tasks.setdefault((one.run, one.reason), []).append(name)
+    for (run, reason), names in tasks.items():
+        _say(f"not compared: {run}: {', '.join(names)}: {reason}")
 
 
 def _told(verdict: "Verdict") -> str:

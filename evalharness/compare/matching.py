@@ -6,21 +6,34 @@ from evalharness.compare.records import ComparedRun
 from evalharness.results import ChatForm
 
 
+def reads_prompts(run: ComparedRun) -> bool:
+    """False for baselines and for answers made elsewhere, which were not given the run's prompts."""
+    return not run.record.model.spec.startswith(("baseline:", "outputs:"))
+
+
 def task_mismatches(task: str, baseline: ComparedRun, run: ComparedRun) -> Iterator[str]:
-    """What differs of how both runs asked a task, prompts of single samples aside."""
+    """What differs of how both runs asked a task, prompts of single samples aside.
+
+    How prompts were written is compared where both runs read them.
+    """
     ours, theirs = run.record.tasks[task], baseline.record.tasks[task]
-    for name, own, other in (
+    pairs: list[tuple[str, object, object]] = [
         ("version of the task", ours.version, theirs.version),
         ("data", f"{ours.source} ({ours.revision})", f"{theirs.source} ({theirs.revision})"),
-        ("few-shot examples", ours.num_fewshot, theirs.num_fewshot),
-        ("form of the prompts", _form(ours.chat), _form(theirs.chat)),
-    ):
+    ]
+    if reads_prompts(run) and reads_prompts(baseline):
+        pairs += [
+            ("few-shot examples", ours.num_fewshot, theirs.num_fewshot),
+            ("form of the prompts", _form(ours.chat), _form(theirs.chat)),
+            ("seed of the few-shot examples", _seed(task, run), _seed(task, baseline)),
+        ]
+    for name, own, other in pairs:
         if own != other:
             yield f"{name}: {own}, the baseline has {other}"
-    seeds = run.record.configuration.seed, baseline.record.configuration.seed
-    same_number = ours.num_fewshot == theirs.num_fewshot != 0
-    if same_number and seeds[0] != seeds[1] and ours.prompt_hash != theirs.prompt_hash:
-        yield f"few-shot examples drawn with seed {seeds[0]}, those of the baseline with {seeds[1]}"
+
+
+def _seed(task: str, run: ComparedRun) -> int | None:
+    return run.record.configuration.seed if run.record.tasks[task].num_fewshot else None
 
 
 def metric_mismatches(

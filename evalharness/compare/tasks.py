@@ -7,7 +7,7 @@ from functools import reduce
 
 import numpy as np
 
-from evalharness.compare.matching import metric_mismatches, task_mismatches
+from evalharness.compare.matching import metric_mismatches, reads_prompts, task_mismatches
 from evalharness.compare.metrics import check_reproduced, installed_metric
 from evalharness.compare.records import (
     ComparedRun,
@@ -142,8 +142,9 @@ def _prompts(
     task: _Task, run: ComparedRun, samples: StoredSamples, places: tuple[Places, Places]
 ) -> str | None:
     """How many of the common samples were asked otherwise, in words."""
-    hashes = [one.record.tasks[task.name].prompt_hash for one in (run, task.baseline)]
-    if hashes[0] == hashes[1]:
+    runs = run, task.baseline
+    hashes = [one.record.tasks[task.name].prompt_hash for one in runs]
+    if hashes[0] == hashes[1] or not all(map(reads_prompts, runs)):
         return None
     changed = differently_asked(task.samples, samples, places)
     if changed is None:

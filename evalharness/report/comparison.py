@@ -50,6 +50,7 @@ def _differences(comparison: Comparison) -> TextTable:
             f"p by {_CORRECTIONS[comparison.correction]} over all {len(comparison.rows)} rows; "
             f"* at most {comparison.alpha:g}. Detectable: the smallest true difference that so "
             "many samples would show 8 times in 10.",
+            *_counts_notes(comparison.rows),
             *_row_notes(comparison.rows),
         ),
     )
@@ -106,20 +107,26 @@ def _p_value(value: float, alpha: float) -> str:
     return f"{text} *" if value <= alpha else text
 
 
-def counts(row: Row) -> tuple[int, int, int]:
-    """Samples that the run wins, ties and loses against the baseline.
+def counts(row: Row) -> tuple[int, int, int] | None:
+    """Samples that the run wins, ties and loses against the baseline; None if there are no such.
 
     For a metric whose ideal lies in the middle: samples that are higher, equal and lower.
     """
-    found = row.difference
-    if row.metric_result.ideal is None and not row.metric_result.higher_is_better:
-        return found.lower, found.equal, found.higher
-    return found.higher, found.equal, found.lower
+    found = row.difference.samples
+    lower_wins = row.metric_result.ideal is None and not row.metric_result.higher_is_better
+    return found[::-1] if found is not None and lower_wins else found
 
 
 def _counts(row: Row) -> str:
-    text = " / ".join(str(count) for count in counts(row))
-    return text if row.metric_result.ideal is None else f"{text} (higher / equal / lower)"
+    found = counts(row)
+    return "none" if found is None else " / ".join(map(str, found))
+
+
+def _counts_notes(rows: Sequence[Row]) -> Iterator[str]:
+    if any(row.metric_result.ideal is not None for row in rows):
+        yield "Where a metric has an ideal: samples that are higher / equal / lower."
+    if any(row.difference.samples is None for row in rows):
+        yield "No wins, ties and losses where a metric says nothing of single samples."
 
 
 def _row_notes(rows: Sequence[Row]) -> Iterator[str]:
@@ -137,7 +144,10 @@ def _row_notes(rows: Sequence[Row]) -> Iterator[str]:
 
 def _ranking(ranking: Ranking) -> TextTable:
     mark = MARK if ranking.mismatches else ""
-    order = sorted(ranking.standings.items(), key=lambda item: item[1].ranks)
+    sign = -1 if ranking.metric_result.higher_is_better else 1
+    order = sorted(
+        ranking.standings.items(), key=lambda item: (item[1].ranks, sign * item[1].value)
+    )
     groups = {standing.tie_group for _, standing in order}
     rows = [
         (

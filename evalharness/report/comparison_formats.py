@@ -138,7 +138,7 @@ def as_json(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
 def _record(row: Row, level: float) -> dict[str, Any]:
     """A row as plain values, in the order of the columns."""
     found = row.difference
-    wins, ties, losses = counts(row)
+    wins, ties, losses = counts(row) or (None, None, None)
     low, high = found.intervals.get(level, (None, None))
     return {
         "task": row.task,

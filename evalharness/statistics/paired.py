@@ -57,7 +57,8 @@ class Difference:
     p_value     of no difference, uncorrected; NaN where it cannot be tested
     test        how p_value was found
     method      how the intervals were found
-    higher, equal, lower: samples on which the first model's score is higher, equal, lower
+    samples     on how many the first model's score is higher, equal and lower; None where scores of
+                single samples say nothing: none of them differs, though the whole does
     draws       resampled differences (DRAWS,), for means over several tasks; empty like intervals
     """
 
@@ -70,9 +71,7 @@ class Difference:
     method: str
     n: int
     clusters: int
-    higher: int
-    equal: int
-    lower: int
+    samples: tuple[int, int, int] | None
     draws: Values = field(repr=False, compare=False)
 
 
@@ -105,6 +104,7 @@ def compare_pair(
     else:
         compared = _of_corpora(metric, (first, second), groups, seed, levels)
     higher, lower = int((own[0] > own[1]).sum()), int((own[0] < own[1]).sum())
+    unspecific = higher == lower == 0 and values[0] != values[1]
     return Difference(
         values=(_defined(values[0]), _defined(values[1])),
         difference=_defined(values[0] - values[1]),
@@ -115,9 +115,7 @@ def compare_pair(
         method=compared.method,
         n=len(first),
         clusters=clusters,
-        higher=higher,
-        equal=len(first) - higher - lower,
-        lower=lower,
+        samples=None if unspecific else (higher, len(first) - higher - lower, lower),
         draws=compared.draws,
     )
 

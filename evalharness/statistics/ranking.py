@@ -28,7 +28,8 @@ class Standing:
     win_rate   the share of samples won against the others, on average over them; a tie is half
     strength   of Bradley and Terry's model, a natural logarithm with a mean of 0: a model wins a
                sample against another with probability 1 / (1 + exp(other - own)). NaN where a model
-               wins or loses against all others always
+               wins or loses against all others always; both are NaN where scores of single
+               samples say nothing
     """
 
     value: float
@@ -68,6 +69,9 @@ def rank_models(
     better = significantly_better(values, p_values, alpha)
     wins = win_matrix(own)
     rates, strengths = win_rates(wins), bradley_terry(wins)
+    if (own == own[0]).all() and not (values == values[0]).all():
+        # Scores of single samples say nothing: none of them differs, though the whole does.
+        rates = strengths = np.full(len(models), np.nan)
     return [
         Standing(float(sign * value), ranks, tie, float(rate), float(strength))
         for value, ranks, tie, rate, strength in zip(
