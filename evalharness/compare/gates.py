@@ -14,6 +14,7 @@ from evalharness.compare.records import Comparison, Row
 from evalharness.errors import UsageError, did_you_mean
 
 _OPERATOR = re.compile(r"<=|>=|<|>")
+_WORD = re.compile(r"\s*[^\s=!]+\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -53,7 +54,9 @@ def parse_gate(text: str, metrics_of: Mapping[str, Iterable[str]]) -> Gate:
     """
     operator = _OPERATOR.search(text)
     if operator is None:
-        raise _unreadable(text, len(text.rstrip()), "one of < <= > >= after TASK.METRIC")
+        word = _WORD.match(text)
+        place = word.end() if word is not None else len(text)
+        raise _unreadable(text, place, "one of < <= > >= after TASK.METRIC")
     name = text[: operator.start()].strip()
     if not name:
         raise _unreadable(text, 0, "TASK.METRIC, such as openbookqa.acc_norm")

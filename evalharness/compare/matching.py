@@ -7,7 +7,7 @@ from evalharness.results import ChatForm
 
 
 def reads_prompts(run: ComparedRun) -> bool:
-    """False for baselines and for answers made elsewhere, which were not given the run's prompts."""
+    """False for baselines and answers made elsewhere, which were not given the run's prompts."""
     return not run.record.model.spec.startswith(("baseline:", "outputs:"))
 
 
