@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -88,12 +89,14 @@ def placeholders(generator: Generator, number: int) -> Statistics:
     return np.stack([kept, wanted], axis=1).astype(float)
 
 
-def triples(generator: Generator, terms: int) -> Statistics:
+def triples(generator: Generator, terms: int, preference: float = 0.7) -> Statistics:
     """Preferences of three triples for each target term, as StereoSet's metrics have them."""
-    stereotype = np.repeat(generator.beta(7, 3, terms), 3)
+    stereotype = np.repeat(generator.beta(10 * preference, 10 - 10 * preference, terms), 3)
     meaning = np.repeat(generator.beta(8, 2, terms), 3)
     drawn = generator.random((3, 3 * terms))
-    return np.stack([drawn[0] < stereotype, drawn[1] < meaning, drawn[2] < meaning], 1).astype(float)
+    return np.stack([drawn[0] < stereotype, drawn[1] < meaning, drawn[2] < meaning], 1).astype(
+        float
+    )
 
 
 POPULATIONS = {
@@ -104,4 +107,6 @@ POPULATIONS = {
     "chrF": Population(CHRF, character_segments),
     "ratio of sums": Population(RATIO, placeholders),
     "ICAT": Population(ICAT, triples, 3),
+    # Its formula has a fold at a preference of one half, over which resamples go.
+    "ICAT near its fold": Population(ICAT, partial(triples, preference=0.6), 3),
 }
