@@ -12,7 +12,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from evalharness.engine.trie import Query, plan
 from evalharness.metrics.translation import bleu
 from evalharness.records import GenerationResponse, Sample
-from evalharness.statistics import Summary, summarize
+from evalharness.statistics.summaries import Summary, summarize
 
 VOCABULARY = 49_152
 SHOTS, QUESTION, OPTION, OPTIONS, QUESTIONS_A_TASK = 100, 24, 4, 4, 1000

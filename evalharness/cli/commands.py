@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from evalharness import __version__
+<<<<<<< HEAD
 from evalharness.cli.options import (
     NamingGroup,
     chat_options,
@@ -18,6 +19,11 @@ from evalharness.cli.options import (
 )
 from evalharness.cli.task_commands import tasks
 from evalharness.errors import DataError
+=======
+from evalharness.cli.compare import compare
+from evalharness.cli.ending import PIPE_CLOSED, silence_stdout
+from evalharness.errors import DataError, did_you_mean
+>>>>>>> stat
 from evalharness.report.text import spelled_out
 
 
@@ -26,6 +32,9 @@ from evalharness.report.text import spelled_out
 @click.option("--debug", is_flag=True, help="Show a traceback for every error.")
 def cli(debug: bool) -> None:
     """Benchmark language models, compare them honestly, publish the result."""
+
+
+cli.add_command(compare)
 
 
 @cli.command()

@@ -9,13 +9,17 @@ from evalharness.report.leaderboard import (
     Run,
     build_leaderboard,
     direction,
-    labels,
     metric_cells,
     order_runs,
     order_tasks,
 )
+<<<<<<< HEAD
 from evalharness.report.text import amount, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
+=======
+from evalharness.report.text import amount, number, short, size, visible
+from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult, run_labels
+>>>>>>> stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> Task
         )
         for metric in metrics
     ]
-    names = [short(label) for label in labels(runs)]
+    names = [short(label) for label in run_labels(runs)]
     return TaskSection(
         name=visible(name),
         anchor=anchor,
@@ -356,6 +360,6 @@ def _models(runs: Sequence[Run]) -> PlainTable:
             short(results.model.fingerprint[:12]),
             short(results.run_id),
         )
-        for label, (_, results) in zip(labels(runs), runs, strict=True)
+        for label, (_, results) in zip(run_labels(runs), runs, strict=True)
     ]
     return PlainTable(headings, tuple(rows))
