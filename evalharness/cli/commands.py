@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from evalharness import __version__
-<<<<<<< HEAD
+from evalharness.cli.compare import compare
 from evalharness.cli.options import (
     NamingGroup,
     chat_options,
@@ -19,11 +19,6 @@ from evalharness.cli.options import (
 )
 from evalharness.cli.task_commands import tasks
 from evalharness.errors import DataError
-=======
-from evalharness.cli.compare import compare
-from evalharness.cli.ending import PIPE_CLOSED, silence_stdout
-from evalharness.errors import DataError, did_you_mean
->>>>>>> stat
 from evalharness.report.text import spelled_out
 
 

@@ -7,13 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-<<<<<<< HEAD
 from evalharness.report.text import amount, interval, money, number, short, visible
-from evalharness.results import MetricResult, Results, RunRecord, TaskResult
-=======
-from evalharness.report.text import amount, interval, number, short, visible
 from evalharness.results import MetricResult, Results, RunRecord, TaskResult, run_labels
->>>>>>> stat
 
 Run = tuple[RunRecord, Results]
 

@@ -13,13 +13,8 @@ from evalharness.report.leaderboard import (
     order_runs,
     order_tasks,
 )
-<<<<<<< HEAD
 from evalharness.report.text import amount, money, number, short, size, visible
-from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
-=======
-from evalharness.report.text import amount, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult, run_labels
->>>>>>> stat
 
 
 @dataclass(frozen=True, slots=True)
