@@ -371,8 +371,10 @@ def _runs_in(path: Path) -> list[Path]:
     return runs
 
 
-def read_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[tuple[RunRecord, Results]]:
-    """All finished runs among `paths` and directly below them.
+def read_runs_with_folders(
+    paths: Sequence[Path], say: Callable[[str], None]
+) -> list[tuple[Path, tuple[RunRecord, Results]]]:
+    """All finished runs among `paths` and directly below them, each with its folder.
 
     A damaged run below a folder is left out, of which `say` is told. Raises DataError as
     `find_runs` does, for a damaged run that is itself one of `paths`, and when no run is left.
@@ -381,7 +383,7 @@ def read_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[tuple[R
     runs = []
     for folder in find_runs(paths, say):
         try:
-            runs.append(read_run(folder))
+            runs.append((folder, read_run(folder)))
         except DataError as error:
             if folder.resolve() in named:
                 raise
@@ -389,6 +391,11 @@ def read_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[tuple[R
     if not runs:
         raise DataError("none of the runs can be read.")
     return runs
+
+
+def read_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[tuple[RunRecord, Results]]:
+    """Record and results of `read_runs_with_folders`, which says what is raised."""
+    return [run for _, run in read_runs_with_folders(paths, say)]
 
 
 def write_text(path: Path, text: str) -> None:

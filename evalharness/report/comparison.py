@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evalharness.compare.records import Comparison, Ranking, Row
 from evalharness.report.leaderboard import direction
-from evalharness.report.text import number, visible
+from evalharness.report.text import number, p_value, signed, signed_interval, visible
 from evalharness.results import MetricResult
 from evalharness.statistics.task_means import TaskMean
 
@@ -67,8 +67,8 @@ def _cells(row: Row, comparison: Comparison) -> tuple[str, ...]:
     numbers = (
         baseline,
         score,
-        _signed(found.difference, row.metric_result),
-        "none" if interval is None else _interval(interval, row.metric_result),
+        signed(found.difference, row.metric_result),
+        "none" if interval is None else signed_interval(interval, row.metric_result),
         _p_value(row.corrected, comparison.alpha),
         _counts(row),
         _plain(row.detectable, row.metric_result),
@@ -83,27 +83,12 @@ def _cells(row: Row, comparison: Comparison) -> tuple[str, ...]:
     )
 
 
-def _signed(value: float | None, metric: MetricResult) -> str:
-    if value is None:
-        return "undefined"
-    text = number(abs(value), metric)
-    if not any(digit in text for digit in "123456789"):
-        return text
-    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
-
-
-def _interval(interval: tuple[float, float], metric: MetricResult) -> str:
-    return f"{_signed(interval[0], metric)} to {_signed(interval[1], metric)}"
-
-
 def _plain(value: float, metric: MetricResult) -> str:
     return "none" if math.isnan(value) else number(value, metric)
 
 
 def _p_value(value: float, alpha: float) -> str:
-    if math.isnan(value):
-        return "none"
-    text = "< .001" if value < 0.001 else "1" if value > 0.9995 else f"{value:.3f}"[1:]
+    text = p_value(value)
     return f"{text} *" if value <= alpha else text
 
 

@@ -4,37 +4,17 @@ All numbers are formatted here and all places computed; templates only lay out.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from evalharness.report.text import amount, interval, money, number, short, visible
+from evalharness.compare.board import Board
+from evalharness.compare.records import Comparison
+from evalharness.compare.records import Row as ComparedRow
+from evalharness.report.cells import Cell, aggregate_cell, joined, metric_cells
+from evalharness.report.text import amount, money, percent, ranks, short, tie_name, visible
 from evalharness.results import MetricResult, Results, RunRecord, TaskResult, run_labels
 
 Run = tuple[RunRecord, Results]
-
-GLYPH_WIDTH = 96.0
-
-
-@dataclass(frozen=True, slots=True)
-class Glyph:
-    """A drawn interval: places from 0 to GLYPH_WIDTH on the scale of its column."""
-
-    low: str
-    high: str
-    value: str
-    length: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A score; "–" where the task was not run and "undefined" where there is no score."""
-
-    value: str
-    interval: str
-    n: str
-    note: str
-    glyph: Glyph | None
-    best: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +22,57 @@ class Column:
     """A task with its primary metric; `mismatch` says why its cells do not compare, or is "".
 
     Where runs have several primary metrics, `metric` names them all, and each cell its own.
+    `first` marks the first column of a family, `n` is "" where runs have different numbers.
     """
 
     task: str
+    full_name: str
     anchor: str
+    family: str
+    first: bool
     metric: str
     direction: str
+    n: str
     mismatch: str
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """A heading over `span` columns."""
+class Standing:
+    """Where a model stands over all tasks; empty texts where that is not known.
 
-    name: str
-    span: int
+    shade  "even" or "odd" tie groups, to be told apart at a glance
+    """
+
+    rank: str
+    rank_key: str
+    tie: str
+    shade: str
+    mean: Cell
+    family_mean: str
+    win_rate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A count or a duration as text, with the number by which it sorts."""
+
+    text: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One run of a model; `heading` names its series where it is the first one of it.
 
-    price  of all its answers, "–" where none was given
+    costs  tokens, seconds, price, failed and cut-off samples, as `Leaderboard.costs` names them
     """
 
     model: str
     full_name: str
+    is_baseline: bool
+    standing: Standing | None
     cells: tuple[Cell, ...]
+    costs: tuple[Amount, ...]
     price: str
     in_series: bool
     heading: str
@@ -84,21 +88,28 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """Families over columns, and a row for each run; the rows of a series follow one another.
+    """Columns by family, and a row for each run; the rows of a series follow one another.
 
-    `has_prices` says that one of the rows has a price.
+    `has_prices` says that one of the rows has a price, `has_standings` that models were ranked;
+    `baseline` is what the verdicts of cells are about, or "".
     """
 
-    families: tuple[Family, ...]
+    families: tuple[str, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    costs: tuple[str, ...]
     has_prices: bool
+    has_standings: bool
+    has_family_means: bool
+    baseline: str
+    notes: tuple[str, ...]
     series: tuple[Series, ...]
 
     @property
     def width(self) -> int:
         """The number of columns after that of the models."""
-        return len(self.columns) + self.has_prices
+        standings = (2 + 2 * self.has_family_means) if self.has_standings else 0
+        return standings + len(self.columns) + len(self.costs)
 
 
 def order_runs(runs: Sequence[Run]) -> list[Run]:
@@ -133,37 +144,145 @@ def order_tasks(runs: Sequence[Run]) -> dict[str, str]:
     return dict(sorted(families.items(), key=lambda item: (item[1], item[0])))
 
 
-def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
+def build_leaderboard(
+    runs: Sequence[Run], board: Board | None = None, comparison: Comparison | None = None
+) -> Leaderboard:
     """The table of all runs, in the order given; columns by family and name."""
     families = order_tasks(runs)
     names = list(families)
-    columns = [_column(name, place, runs) for place, name in enumerate(names)]
+    columns = [_column(name, place, runs, families) for place, name in enumerate(names)]
+    labels = run_labels(runs)
     cells = [
-        primary_cells([results.tasks.get(column_name) for _, results in runs], not column.mismatch)
-        for column_name, column in zip(names, columns, strict=True)
+        _task_cells(name, not column.mismatch, runs, labels, board, comparison)
+        for name, column in zip(names, columns, strict=True)
     ]
-    spans = dict.fromkeys(sorted(set(families.values())), 0)
-    for family in families.values():
-        spans[family] += 1
+    standings = _standings(labels, board)
+    priced = any(_price(results) for _, results in runs)
     return Leaderboard(
-        families=tuple(
-            Family(visible(name.replace("_", " ")), span) for name, span in spans.items()
-        ),
+        families=tuple(dict.fromkeys(column.family for column in columns)),
         columns=tuple(columns),
-        rows=tuple(_rows(runs, cells)),
-        has_prices=any(_price(results) for _, results in runs),
+        rows=tuple(_rows(runs, labels, cells, standings, priced)),
+        costs=("Tokens", "Seconds", *(("Price",) if priced else ()), "Failed", "Cut off"),
+        has_prices=priced,
+        has_standings=bool(standings),
+        has_family_means=board is not None and board.paired,
+        baseline=short(comparison.baseline) if comparison is not None else "",
+        notes=tuple(_notes(names, board)),
         series=series_of(runs),
     )
 
 
-def _rows(runs: Sequence[Run], columns: Sequence[Sequence[Cell]]) -> Iterator[Row]:
+def _task_cells(
+    name: str,
+    comparable: bool,
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    board: Board | None,
+    comparison: Comparison | None,
+) -> list[Cell]:
+    """One column: bold by the ranking of the samples where there is one, else by intervals."""
+    cells = primary_cells([results.tasks.get(name) for _, results in runs], comparable)
+    ranking = board.rankings.get(name) if board is not None else None
+    if ranking is not None and comparable:
+        best = {label for label, one in ranking.standings.items() if one.tie_group == 0}
+        cells = [
+            replace(cell, best=label in best) for cell, label in zip(cells, labels, strict=True)
+        ]
+    verdicts = _verdicts(name, comparison)
+    return [
+        replace(cell, verdict=verdicts.get(label, ""))
+        for cell, label in zip(cells, labels, strict=True)
+    ]
+
+
+def _verdicts(task: str, comparison: Comparison | None) -> dict[str, str]:
+    """better, worse or same than the baseline, of the first metric of a task, by label."""
+    if comparison is None:
+        return {}
+    found: dict[str, str] = {}
+    for row in comparison.rows:
+        if row.task == task:
+            found.setdefault(row.run, verdict(row, comparison.alpha))
+    return found
+
+
+def verdict(row: ComparedRow, alpha: float) -> str:
+    """better, worse, same or, for a metric with an ideal, other; "" where it cannot be tested."""
+    difference = row.difference.difference
+    if difference is None or math.isnan(row.corrected):
+        return ""
+    if row.corrected > alpha or difference == 0:
+        return "same"
+    if row.metric_result.ideal is not None:
+        return "other"
+    return "better" if (difference > 0) == row.metric_result.higher_is_better else "worse"
+
+
+def _standings(labels: Sequence[str], board: Board | None) -> dict[str, Standing]:
+    if board is None or not board.places:
+        return {}
+    means = {label: place.of_tasks for label, place in board.places.items()}
+    cells = aggregate_cell(means, {k for k, p in board.places.items() if not p.placing.tie_group})
+    found = {}
+    for label in labels:
+        place = board.places.get(label)
+        if place is None:
+            missing = Cell("–", "", "", "", "not scored on every task", None, False, "", "")
+            found[label] = Standing("–", "", "", "", missing, "–", "–")
+            continue
+        family, placing = place.of_families, place.placing
+        found[label] = Standing(
+            rank=ranks(placing.ranks),
+            rank_key=f"{placing.ranks[0] + placing.ranks[1] / 1000:.3f}",
+            tie=tie_name(placing.tie_group),
+            shade="odd" if placing.tie_group % 2 else "even",
+            mean=cells[label],
+            family_mean="–" if family is None else f"{family.value:.1f}",
+            win_rate="–" if math.isnan(place.win_rate) else percent(place.win_rate),
+        )
+    return found
+
+
+def _notes(names: Sequence[str], board: Board | None) -> Iterator[str]:
+    """How the means came about, in whole sentences."""
+    if board is None:
+        return
+    if not board.places:
+        yield (
+            "No ranks over tasks: they need at least two models that have a score on each of the "
+            "tasks that can be compared."
+        )
+        return
+    tasks = f"{amount(len(board.aggregated))} of {amount(len(names))} tasks"
+    yield (
+        f"Mean: over {tasks}, in percent of each metric's range. Metrics without a range or with an "
+        "ideal in the middle, and tasks that were not asked alike, have no part in it; a model that "
+        "lacks one of these tasks has no mean and no rank."
+    )
+    if not board.paired:
+        yield (
+            "The samples of some runs are not at hand, so models are told apart by the standard "
+            "errors of their scores, which finds fewer differences than comparing samples."
+        )
+
+
+def _rows(
+    runs: Sequence[Run],
+    labels: Sequence[str],
+    columns: Sequence[Sequence[Cell]],
+    standings: Mapping[str, Standing],
+    priced: bool,
+) -> Iterator[Row]:
     before = ""
-    for index, (label, (_, results)) in enumerate(zip(run_labels(runs), runs, strict=True)):
+    for index, (label, (_, results)) in enumerate(zip(labels, runs, strict=True)):
         series = results.model.series
         yield Row(
             model=short(label),
             full_name=visible(label),
+            is_baseline=results.model.spec.startswith("baseline:"),
+            standing=standings.get(label),
             cells=tuple(column[index] for column in columns),
+            costs=tuple(_costs(results, priced)),
             price=money(_price(results)),
             in_series=bool(series),
             heading=short(series) if series != before else "",
@@ -171,19 +290,41 @@ def _rows(runs: Sequence[Run], columns: Sequence[Sequence[Cell]]) -> Iterator[Ro
         before = series
 
 
+def _costs(results: Results, priced: bool) -> Iterator[Amount]:
+    tasks = results.tasks.values()
+    tokens = sum(task.cost.prompt_tokens + task.cost.generated_tokens for task in tasks)
+    seconds = sum(task.cost.request_seconds for task in tasks)
+    yield Amount(amount(tokens) if tokens else "–", str(tokens) if tokens else "")
+    yield Amount(f"{seconds:.1f}", f"{seconds:.3f}")
+    if priced:
+        price = _price(results)
+        yield Amount(money(price), f"{price:.6f}" if price else "")
+    for counts in (
+        [task.validity.failed for task in tasks],
+        [task.validity.unfinished for task in tasks],
+    ):
+        yield Amount(amount(sum(counts)), str(sum(counts)))
+
+
 def _price(results: Results) -> float:
     return sum(task.cost.price for task in results.tasks.values())
 
 
-def _column(name: str, place: int, runs: Sequence[Run]) -> Column:
+def _column(name: str, place: int, runs: Sequence[Run], families: Mapping[str, str]) -> Column:
     tasks = [results.tasks[name] for _, results in runs if name in results.tasks]
     _, metric = _primary(tasks[0])
+    names = list(families)
+    counts = {task.n for task in tasks}
     return Column(
         task=short(name),
+        full_name=visible(name),
         anchor=f"task-{place}",
+        family=visible(families[name].replace("_", " ")),
+        first=place == 0 or families[names[place - 1]] != families[name],
         metric=short(" or ".join(_primary_names(tasks))),
         direction=direction(metric),
-        mismatch=_mismatch(tasks),
+        n=f"n = {amount(counts.pop())}" if len(counts) == 1 else "",
+        mismatch=mismatch(tasks),
     )
 
 
@@ -203,7 +344,7 @@ def direction(metric: MetricResult) -> str:
     return "higher is better" if metric.higher_is_better else "lower is better"
 
 
-def _mismatch(tasks: Sequence[TaskResult]) -> str:
+def mismatch(tasks: Sequence[TaskResult]) -> str:
     """Why scores of the same task were not measured on the same work, or ""."""
     differing = [
         label
@@ -227,94 +368,6 @@ def primary_cells(tasks: Sequence[TaskResult | None], comparable: bool) -> list[
     if len(_primary_names(tasks)) < 2:
         return cells
     return [
-        cell if task is None else replace(cell, note=_joined(short(_primary(task)[0]), cell.note))
+        cell if task is None else replace(cell, note=joined(short(_primary(task)[0]), cell.note))
         for cell, task in zip(cells, tasks, strict=True)
     ]
-
-
-def metric_cells(
-    metrics: Sequence[MetricResult | None],
-    tasks: Sequence[TaskResult | None],
-    comparable: bool,
-) -> list[Cell]:
-    """One column of cells: intervals drawn on one scale, those near the best marked."""
-    best = _near_best(metrics) if comparable else [False] * len(metrics)
-    scale = _scale(metrics)
-    return [
-        _cell(metric, task, scale, near)
-        for metric, task, near in zip(metrics, tasks, best, strict=True)
-    ]
-
-
-def _cell(
-    metric: MetricResult | None,
-    task: TaskResult | None,
-    scale: tuple[float, float] | None,
-    best: bool,
-) -> Cell:
-    if task is None:
-        return Cell("–", "", "", "not run", None, False)
-    if metric is None:
-        return Cell("–", "", "", "not measured", None, False)
-    n = f"n = {amount(task.n)}"
-    failed = task.validity.failed
-    thinking = task.validity.unfinished_thinking
-    note = _joined(
-        "asked for the letter" if task.method is not None else "",
-        f"{amount(failed)} of {amount(task.n)} samples failed" if failed else "",
-        f"{amount(thinking)} of {amount(task.n)} ended before the thinking did" if thinking else "",
-    )
-    if metric.value is None:
-        return Cell("undefined", "", n, note, None, False)
-    return Cell(
-        number(metric.value, metric), interval(metric), n, note, _glyph(metric, scale), best
-    )
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
-
-
-def _near_best(metrics: Sequence[MetricResult | None]) -> list[bool]:
-    """Whose interval overlaps that of the best value; nothing is marked when there is one model."""
-    scored = [metric for metric in metrics if metric is not None and metric.value is not None]
-    if len(scored) < 2:
-        return [False] * len(metrics)
-    best = max(scored, key=_goodness)
-    return [
-        metric is not None and metric.value is not None and _overlap(metric, best)
-        for metric in metrics
-    ]
-
-
-def _goodness(metric: MetricResult) -> float:
-    value = metric.value or 0.0
-    if metric.ideal is not None:
-        return -abs(value - metric.ideal)
-    return value if metric.higher_is_better else -value
-
-
-def _overlap(one: MetricResult, other: MetricResult) -> bool:
-    if one.interval is None or other.interval is None:
-        return one.value == other.value
-    return one.interval[0] <= other.interval[1] and other.interval[0] <= one.interval[1]
-
-
-def _scale(metrics: Sequence[MetricResult | None]) -> tuple[float, float] | None:
-    ends = [end for metric in metrics if metric and metric.interval for end in metric.interval]
-    if not ends or min(ends) == max(ends):
-        return None
-    return min(ends), max(ends)
-
-
-def _glyph(metric: MetricResult, scale: tuple[float, float] | None) -> Glyph | None:
-    if metric.interval is None or metric.value is None or scale is None:
-        return None
-    lowest, highest = scale
-
-    def place(value: float) -> float:
-        # Room is left at both ends for the mark of the value.
-        return 4 + (value - lowest) / (highest - lowest) * (GLYPH_WIDTH - 8)
-
-    low, high = place(metric.interval[0]), place(metric.interval[1])
-    return Glyph(f"{low:.1f}", f"{high:.1f}", f"{place(metric.value):.1f}", f"{high - low:.1f}")

@@ -1,12 +1,23 @@
 """Text that comes from strangers, made safe to look at; numbers as people write them."""
 
+import math
 import re
 import unicodedata
 
 from evalharness.results import MetricResult
 
 LONGEST = 80
-_HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?=/|$)")
+_HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?![\w.-])")
+# The usual beginnings of keys: OpenAI and Anthropic, Hugging Face, GitHub, Slack, AWS, Google.
+_KEY = re.compile(
+    r"\b(?:sk-[\w-]{16,}|hf_\w{16,}|gh[pousr]_\w{16,}|github_pat_\w{16,}|xox[abprs]-[\w-]{10,}"
+    r"|AKIA[A-Z0-9]{16}|AIza[\w-]{30,})"
+)
+# A text without any of these needs no second look, which is what most of a large report is.
+_REDACTED_PARTS = (
+    *("/home/", "/Users/", "/root", "sk-", "hf_", "github_pat_", "xox", "AKIA", "AIza"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+)
 # Characters that show nothing but change what is read: controls, bidirectional marks, zero width.
 _HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -21,9 +32,16 @@ def spelled_out(text: str) -> str:
     )
 
 
+def redacted(text: str) -> str:
+    """The text with home folders shortened to ~ and what looks like a key or token taken out."""
+    if not any(part in text for part in _REDACTED_PARTS):
+        return text
+    return _KEY.sub("[redacted]", _HOME.sub("~", text))
+
+
 def visible(text: str) -> str:
-    """The text with hidden characters spelled out and home folders shortened to ~."""
-    return spelled_out(_HOME.sub("~", text))
+    """The text with hidden characters spelled out, and without home folders and keys."""
+    return spelled_out(redacted(text))
 
 
 def short(text: str) -> str:
@@ -50,6 +68,55 @@ def interval(metric: MetricResult) -> str:
         return "no interval"
     low, high = metric.interval
     return f"{number(low, metric)} to {number(high, metric)}"
+
+
+def half_width(metric: MetricResult) -> str:
+    """Half the width of the interval as "±.043", or "" without one."""
+    if metric.interval is None:
+        return ""
+    return f"±{number((metric.interval[1] - metric.interval[0]) / 2, metric)}"
+
+
+def signed(value: float | None, metric: MetricResult) -> str:
+    """A difference of two scores, with its sign; none before what is rounded to nothing."""
+    if value is None:
+        return "undefined"
+    text = number(abs(value), metric)
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
+
+
+def signed_interval(ends: tuple[float, float], metric: MetricResult) -> str:
+    """The interval of a difference."""
+    return f"{signed(ends[0], metric)} to {signed(ends[1], metric)}"
+
+
+def p_value(value: float) -> str:
+    """A p-value with three decimals, "none" where nothing could be tested."""
+    if math.isnan(value):
+        return "none"
+    return "< .001" if value < 0.001 else "1" if value > 0.9995 else f"{value:.3f}"[1:]
+
+
+def sort_key(value: float) -> str:
+    """A number as scripts read it."""
+    return f"{value:.9g}"
+
+
+def ranks(found: tuple[int, int]) -> str:
+    """A rank, or the first and the last that are possible: "2–5"."""
+    return str(found[0]) if found[0] == found[1] else f"{found[0]}–{found[1]}"
+
+
+def tie_name(group: int) -> str:
+    """A for the best models that cannot be told apart, B for the best of the rest, and so on."""
+    return chr(ord("A") + group) if group < 26 else str(group + 1)
+
+
+def percent(share: float) -> str:
+    """A share of 1 in percent, with one decimal."""
+    return f"{100 * share:.1f}"
 
 
 def amount(count: int) -> str:

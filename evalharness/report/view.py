@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evalharness.report.cells import Cell, metric_cells
+from evalharness.report.comparison_view import ComparisonView, build_comparison
+from evalharness.report.drawing import Plot
+from evalharness.report.evidence import Evidence
 from evalharness.report.leaderboard import (
-    Cell,
     Leaderboard,
     Run,
     build_leaderboard,
     direction,
-    metric_cells,
-    order_runs,
     order_tasks,
 )
+from evalharness.report.matrices import Matrix, build_matrices
+from evalharness.report.plots import build_plots
+from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult, run_labels
 
@@ -53,14 +57,6 @@ class SliceTable:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainTable:
-    """A table of texts; the first of each row is its label."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class TaskSection:
     """All that is shown of one task."""
 
@@ -86,12 +82,15 @@ class Page:
     leaderboard: Leaderboard
     tasks: tuple[TaskSection, ...]
     models: PlainTable
+    plots: tuple[Plot, ...]
+    matrices: tuple[Matrix, ...]
+    comparison: ComparisonView | None
 
 
-def build_page(runs: Sequence[Run], title: str) -> Page:
-    """The view model of a report over runs; the same runs always give the same page."""
-    ordered = order_runs(runs)
-    leaderboard = build_leaderboard(ordered)
+def build_page(evidence: Evidence, title: str) -> Page:
+    """The view model of a report; the same evidence always gives the same page."""
+    ordered = evidence.pairs()
+    leaderboard = build_leaderboard(ordered, evidence.board, evidence.comparison)
     names = list(order_tasks(ordered))
     sections = [
         _section(name, column.anchor, column.mismatch, ordered)
@@ -100,10 +99,13 @@ def build_page(runs: Sequence[Run], title: str) -> Page:
     return Page(
         title=visible(title),
         facts=_facts(ordered, len(names)),
-        banners=_banners(ordered, leaderboard),
+        banners=(*map(visible, evidence.left_out), *_banners(ordered, leaderboard)),
         leaderboard=leaderboard,
         tasks=tuple(sections),
         models=_models(ordered),
+        plots=tuple(build_plots(evidence)),
+        matrices=tuple(build_matrices(evidence)),
+        comparison=build_comparison(evidence.comparison),
     )
 
 
@@ -249,11 +251,11 @@ def _slices(
 def _slice_cell(part: SliceResult | None, metric: str) -> Cell:
     result: MetricResult | None = part.metrics.get(metric) if part else None
     if result is None or result.value is None:
-        return Cell("–", "", "", "", None, False)
+        return Cell("–", "", "", "", "", None, False, "", "")
     shown = ""
     if result.interval:
         shown = f"{number(result.interval[0], result)} to {number(result.interval[1], result)}"
-    return Cell(number(result.value, result), shown, "", "", None, False)
+    return Cell(number(result.value, result), shown, "", "", "", None, False, "", "")
 
 
 def _table(

@@ -1,0 +1,216 @@
+"""The comparison with a baseline as a page shows it: a section for each model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalharness.compare.records import Comparison, Overall, Row
+from evalharness.report.comparison import counts
+from evalharness.report.drawing import Plot
+from evalharness.report.leaderboard import direction, verdict
+from evalharness.report.plots import ForestRow, forest
+from evalharness.report.text import number, p_value, short, signed, signed_interval, visible
+from evalharness.statistics.task_means import TaskMean
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Samples won, tied and lost, with the width of each in a bar of 100."""
+
+    won: str
+    tied: str
+    lost: str
+    won_width: str
+    tied_start: str
+    tied_width: str
+    lost_start: str
+    lost_width: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDifference:
+    """One metric of one task: what both models score, and how they differ."""
+
+    task: str
+    metric: str
+    direction: str
+    baseline: str
+    score: str
+    difference: str
+    interval: str
+    p_value: str
+    verdict: str
+    outcome: Outcome | None
+    detectable: str
+    n: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelComparison:
+    """A model beside the baseline.
+
+    gained, lost  the tasks on which it is better or worse, and that is no chance
+    """
+
+    name: str
+    anchor: str
+    summary: tuple[str, ...]
+    gained: str
+    lost: str
+    rows: tuple[TaskDifference, ...]
+    plot: Plot | None
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """All models beside the baseline."""
+
+    baseline: str
+    correction: str
+    level: str
+    models: tuple[ModelComparison, ...]
+    left_out: tuple[str, ...]
+
+
+def build_comparison(comparison: Comparison | None) -> ComparisonView | None:
+    """The view of a comparison, or None without one."""
+    if comparison is None:
+        return None
+    overall = {one.run: one for one in comparison.overall}
+    return ComparisonView(
+        baseline=short(comparison.baseline),
+        correction={"holm": "Holm", "bh": "Benjamini-Hochberg"}[comparison.correction],
+        level=f"{100 * comparison.level:g} %",
+        models=tuple(
+            _model(place, run, comparison, overall.get(run))
+            for place, run in enumerate(comparison.runs)
+        ),
+        left_out=_left_out(comparison, comparison.baseline),
+    )
+
+
+def _left_out(comparison: Comparison, run: str) -> tuple[str, ...]:
+    """What of a run is not compared, the tasks of one reason together."""
+    tasks: dict[str, list[str]] = {}
+    for one in comparison.left_out:
+        if one.run == run:
+            name = f"{one.task}.{one.metric}" if one.metric else one.task
+            tasks.setdefault(one.reason, []).append(short(name))
+    return tuple(f"{', '.join(names)}: {visible(reason)}" for reason, names in tasks.items())
+
+
+def _model(
+    place: int, run: str, comparison: Comparison, overall: Overall | None
+) -> ModelComparison:
+    rows = [row for row in comparison.rows if row.run == run]
+    verdicts = {row.task: verdict(row, comparison.alpha) for row in reversed(rows)}
+
+    def tasks(kind: str) -> str:
+        return ", ".join(short(row.task) for row in rows if verdicts[row.task] == kind)
+
+    return ModelComparison(
+        name=short(run),
+        anchor=f"against-{place}",
+        summary=_summary(verdicts, overall),
+        gained=tasks("better"),
+        lost=tasks("worse"),
+        rows=tuple(_row(row, comparison) for row in rows),
+        plot=_plot(place, run, rows, comparison),
+        left_out=_left_out(comparison, run),
+    )
+
+
+def _summary(verdicts: dict[str, str], overall: Overall | None) -> tuple[str, ...]:
+    kinds = list(verdicts.values())
+    lines = [
+        f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, not told apart on "
+        f"{kinds.count('same')} of {len(kinds)} tasks."
+    ]
+    if overall is not None:
+        lines.append(
+            f"Mean difference over {len(overall.tasks)} tasks: {_mean(overall.of_tasks)} percent "
+            "of the metrics' ranges."
+        )
+    return tuple(lines)
+
+
+def _mean(mean: TaskMean) -> str:
+    text = f"{mean.value:+.1%}"
+    if mean.interval is not None:
+        text += f" ({mean.interval[0]:+.1%} to {mean.interval[1]:+.1%})"
+    return text.replace("%", "").replace("-", "\N{MINUS SIGN}")
+
+
+def _row(row: Row, comparison: Comparison) -> TaskDifference:
+    found, metric = row.difference, row.metric_result
+    ends = found.intervals.get(comparison.level)
+    score, baseline = (
+        "undefined" if value is None else number(value, metric) for value in found.values
+    )
+    return TaskDifference(
+        task=short(row.task),
+        metric=short(row.metric),
+        direction=direction(metric),
+        baseline=baseline,
+        score=score,
+        difference=signed(found.difference, metric),
+        interval="none" if ends is None else signed_interval(ends, metric),
+        p_value=p_value(row.corrected),
+        verdict=verdict(row, comparison.alpha),
+        outcome=_outcome(counts(row)),
+        detectable="none" if math.isnan(row.detectable) else number(row.detectable, metric),
+        n=str(found.n),
+        notes=(*(f"Asked differently: {visible(text)}" for text in row.mismatches), *row.notes),
+    )
+
+
+def _outcome(found: tuple[int, int, int] | None) -> Outcome | None:
+    if found is None or not sum(found):
+        return None
+    widths = [100 * count / sum(found) for count in found]
+    won, tied, lost = (str(count) for count in found)
+    return Outcome(
+        won=won,
+        tied=tied,
+        lost=lost,
+        won_width=f"{widths[0]:.2f}",
+        tied_start=f"{widths[0]:.2f}",
+        tied_width=f"{widths[1]:.2f}",
+        lost_start=f"{widths[0] + widths[1]:.2f}",
+        lost_width=f"{widths[2]:.2f}",
+    )
+
+
+def _plot(place: int, run: str, rows: Sequence[Row], comparison: Comparison) -> Plot | None:
+    """The differences of the first metric of each task, in percent of its range."""
+    drawn: dict[str, ForestRow] = {}
+    for row in rows:
+        found, metric = row.difference, row.metric_result
+        low, high = metric.bounds
+        ends = found.intervals.get(comparison.level)
+        if found.difference is None or ends is None or low is None or high is None:
+            continue
+        if metric.ideal is not None or row.task in drawn:
+            continue
+        factor = (100 if metric.higher_is_better else -100) / (high - low)
+        bounds = sorted(factor * end for end in ends)
+        text = f"{factor * found.difference:+.1f} ({bounds[0]:+.1f} to {bounds[1]:+.1f})"
+        drawn[row.task] = ForestRow(
+            name=short(row.task),
+            value=factor * found.difference,
+            interval=(bounds[0], bounds[1]),
+            text=text.replace("-", "\N{MINUS SIGN}"),
+            kind=verdict(row, comparison.alpha) or "same",
+        )
+    if not drawn:
+        return None
+    return forest(
+        f"differences-{place}",
+        f"{short(run)} minus {short(comparison.baseline)}",
+        "The difference on each task in percent of the metric's range, turned so that right is "
+        f"better, with {100 * comparison.level:g} % intervals.",
+        list(drawn.values()),
+        zero=True,
+    )

@@ -1,0 +1,141 @@
+"""What a report is about: runs, where each stands, and how they differ from a baseline."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.compare.board import Board, build_board
+from evalharness.compare.comparing import compare_runs
+from evalharness.compare.pairs import TaskPairs, compare_pairs
+from evalharness.compare.records import ComparedRun, Comparison, Settings
+from evalharness.discovery import Catalogue
+from evalharness.errors import UsageError, did_you_mean
+from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks
+from evalharness.results import read_runs_with_folders, run_labels
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Runs in the order in which they are shown, and what was found by comparing them.
+
+    board       None for a single run
+    comparison  with the baseline, None where none was named
+    pairs_of    all pairs of models on a task; empty where there are too many models
+    left_out    sentences about runs that could not be read
+    """
+
+    runs: tuple[ComparedRun, ...]
+    catalogue: Catalogue
+    board: Board | None
+    comparison: Comparison | None
+    pairs_of: tuple[TaskPairs, ...]
+    left_out: tuple[str, ...]
+
+    def pairs(self) -> list[Run]:
+        """Record and results of every run."""
+        return [(run.record, run.results) for run in self.runs]
+
+
+def comparable_tasks(runs: Sequence[ComparedRun]) -> list[str]:
+    """The tasks that all who ran them were asked alike, by family and name."""
+    names = order_tasks([(run.record, run.results) for run in runs])
+    return [
+        name
+        for name in names
+        if not mismatch([run.results.tasks[name] for run in runs if name in run.results.tasks])
+    ]
+
+
+def gather(
+    paths: Sequence[Path],
+    catalogue: Catalogue,
+    *,
+    baseline: str | None,
+    alpha: float,
+    say: Callable[[str], None],
+) -> Evidence:
+    """Read runs and compare them.
+
+    What cannot be read is told to `say` and kept for a banner. Raises DataError as `read_runs`
+    does, UsageError for a baseline that is none of the models, with the nearest name.
+    """
+    left_out: list[str] = []
+
+    def note(text: str) -> None:
+        say(text)
+        left_out.append(f"{text[:1].upper()}{text[1:]}.")
+
+    return evidence_of(
+        labelled(read_runs_with_folders(paths, note)),
+        catalogue,
+        baseline=baseline,
+        alpha=alpha,
+        left_out=tuple(left_out),
+    )
+
+
+def labelled(found: Sequence[tuple[Path, Run]]) -> list[ComparedRun]:
+    """The runs in the order of `order_runs`, each with a name of its own."""
+    folders = {id(run[1]): folder for folder, run in found}
+    ordered = order_runs([run for _, run in found])
+    return [
+        ComparedRun(folders[id(results)], record, results, label)
+        for (record, results), label in zip(ordered, run_labels(ordered), strict=True)
+    ]
+
+
+def evidence_of(
+    runs: Sequence[ComparedRun],
+    catalogue: Catalogue,
+    *,
+    baseline: str | None,
+    alpha: float,
+    left_out: tuple[str, ...] = (),
+) -> Evidence:
+    """Compare runs that were read. Raises UsageError for a baseline that is none of the models."""
+    reference = None if baseline is None else _find(baseline, runs)
+    board, pairs_of = None, ()
+    if len(runs) > 1:
+        tasks = comparable_tasks(runs)
+        board = build_board(runs, tasks, catalogue, alpha=alpha)
+        pairs_of = compare_pairs(runs, tuple(board.rankings), catalogue, alpha=alpha)
+        runs = _by_rank(runs, board)
+    comparison = None
+    if reference is not None:
+        others = [run for run in runs if run is not reference]
+        if not others:
+            raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
+        comparison = compare_runs([reference, *others], catalogue, Settings(alpha=alpha))
+    return Evidence(tuple(runs), catalogue, board, comparison, pairs_of, left_out)
+
+
+def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
+    """The run that is called so: by its label, its model's name or spec, or its run id."""
+    found = [
+        run
+        for run in runs
+        if name in (run.label, run.results.model.name, run.results.model.spec, run.results.run_id)
+    ]
+    if len(found) == 1:
+        return found[0]
+    labels = [run.label for run in (found or runs)]
+    if found:
+        raise UsageError(
+            f"--baseline {name}: several runs are of this model; name one of {', '.join(labels)}."
+        )
+    raise UsageError(
+        f"--baseline {name}: there is no such model in these runs, which have "
+        f"{', '.join(labels)}.{did_you_mean(name, labels)}"
+    )
+
+
+def _by_rank(runs: Sequence[ComparedRun], board: Board) -> list[ComparedRun]:
+    """The best mean first, what has none last; series keep their order of steps."""
+    if any(run.results.model.series for run in runs):
+        return list(runs)
+
+    def key(run: ComparedRun) -> tuple[bool, float]:
+        place = board.places.get(run.label)
+        return place is None, 0.0 if place is None else -place.of_tasks.value
+
+    return sorted(runs, key=key)

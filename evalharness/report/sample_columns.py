@@ -1,0 +1,208 @@
+"""The samples of a task over all models: ids, scores and flags as arrays, texts on demand.
+
+Scores and flags of 100,000 samples of 20 models are a few megabytes and stay in memory; texts are
+streamed from the files, a piece of every model's at a time.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalharness.compare.metrics import installed_metric
+from evalharness.compare.records import ComparedRun
+from evalharness.compare.samples import read_samples
+from evalharness.discovery import Catalogue
+from evalharness.errors import DataError
+from evalharness.results import MetricResult
+from evalharness.statistics.samplewise import mean_scores, sample_scores
+
+FLAGS = ("failed", "truncated", "unfinished", "unfinished_thinking", "empty", "lost_shots")
+"""The bits of a flag byte, from the lowest; MISSING is that of a sample that a model was not asked."""
+MISSING = 1 << 7
+TEXTS = ("id", "slices", "target", "references", "prompts", "responses", "extracted", "error")
+_AT_ONCE = 1000
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSamples:
+    """One task.
+
+    ids     of all samples (n,), a pyarrow array: those of the first model, then what only others have
+    scores  (m, n) of the primary metric of each model; NaN where there is none
+    flags   (m, n) bits of FLAGS
+    places  for each model, where each sample stands in its file (n,), -1 where it does not
+    notes   what could not be read, in sentences
+    """
+
+    name: str
+    metric: str
+    metric_result: MetricResult
+    models: tuple[str, ...]
+    files: tuple[Path, ...]
+    ids: Any
+    scores: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    places: tuple[Places, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.ids)
+
+
+def task_samples(
+    name: str, runs: Sequence[ComparedRun], catalogue: Catalogue
+) -> TaskSamples | None:
+    """The samples of a task, or None if no run has any at hand."""
+    columns, notes = [], []
+    for run in runs:
+        if name not in run.results.tasks:
+            continue
+        try:
+            columns.append(_columns(name, run, catalogue, notes))
+        except DataError as error:
+            notes.append(f"{run.label}: {error}")
+    if not columns:
+        return None
+    ids = _union([column.ids for column in columns])
+    places = [_places(ids, column.ids) for column in columns]
+    metric, result = next(iter(columns[0].run.results.tasks[name].metrics.items()))
+    return TaskSamples(
+        name=name,
+        metric=metric,
+        metric_result=result,
+        models=tuple(column.run.label for column in columns),
+        files=tuple(column.path for column in columns),
+        ids=ids,
+        scores=np.stack(
+            [_spread(c.scores, p, np.nan) for c, p in zip(columns, places, strict=True)]
+        ).astype(np.float32),
+        flags=np.stack(
+            [_spread(c.flags, p, MISSING) for c, p in zip(columns, places, strict=True)]
+        ).astype(np.uint8),
+        places=tuple(places),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    run: ComparedRun
+    path: Path
+    ids: Any
+    scores: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+
+
+def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]) -> _Columns:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = run.folder / "samples" / f"{name}.parquet"
+    try:
+        table = pyarrow.parquet.read_table(path, columns=["id", *FLAGS]).combine_chunks()
+    except FileNotFoundError:
+        raise DataError("its samples are not at hand") from None
+    except (OSError, KeyError, pyarrow.ArrowException) as error:
+        raise DataError(f"its samples cannot be read: {error}") from None
+    flags = np.zeros(len(table), dtype=np.uint8)
+    for bit, flag in enumerate(FLAGS):
+        flags |= (table[flag].to_numpy() > 0).astype(np.uint8) << bit
+    scores = np.full(len(table), np.nan)
+    metric_name = next(iter(run.results.tasks[name].metrics))
+    try:
+        metric = installed_metric(catalogue, name, metric_name, run)
+        stored = read_samples(run.folder, name, [metric_name])
+        if len(stored.rows):
+            of_metric = stored.statistics[metric_name]
+            found = mean_scores(metric, of_metric, stored.groups)
+            scores[stored.rows] = (
+                sample_scores(metric, of_metric, stored.groups) if found is None else found
+            )
+    except DataError as error:
+        notes.append(f"{run.label}: samples are shown without scores: {error}")
+    ids = table["id"].combine_chunks()
+    return _Columns(run, path, ids, scores, flags)
+
+
+def _union(columns: Sequence[Any]) -> Any:
+    """The ids of the first column, then those that only later ones have, each once."""
+    import pyarrow
+    import pyarrow.compute
+
+    first = columns[0]
+    if all(first.equals(other) for other in columns[1:]):
+        return first
+    return pyarrow.compute.unique(pyarrow.chunked_array(columns))
+
+
+def _places(ids: Any, own: Any) -> Places:
+    import pyarrow.compute
+
+    if ids.equals(own):
+        return np.arange(len(ids))
+    found = pyarrow.compute.index_in(ids, value_set=own).fill_null(-1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _spread(values: NDArray[Any], places: Places, missing: float) -> NDArray[Any]:
+    """A model's values at the places of all samples."""
+    if not len(values):
+        return np.full(len(places), missing)
+    return np.where(places < 0, missing, values[places])
+
+
+def read_texts(
+    samples: TaskSamples, chosen: Places
+) -> Iterator[tuple[int, list[dict[str, Any] | None]]]:
+    """(place, a row of each model's file or None) of the chosen samples, in rising order.
+
+    Raises DataError when a file cannot be read.
+    """
+    import pyarrow
+
+    readers = [
+        _rows(path, places[chosen])
+        for path, places in zip(samples.files, samples.places, strict=True)
+    ]
+    try:
+        for place, *rows in zip(chosen, *readers, strict=True):
+            yield int(place), rows
+    except (OSError, pyarrow.ArrowException) as error:
+        raise DataError(f"the samples of {samples.name} cannot be read: {error}.") from None
+
+
+def _rows(path: Path, places: Places) -> Iterator[dict[str, Any] | None]:
+    """The rows of a file at places, -1 for none; a file in another order is read whole."""
+    present = places[places >= 0]
+    rows = _in_order(path, present) if (np.diff(present) > 0).all() else _taken(path, present)
+    for place in places:
+        yield next(rows) if place >= 0 else None
+
+
+def _in_order(path: Path, places: Places) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet
+
+    start = 0
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_AT_ONCE, columns=list(TEXTS)):
+            low, high = np.searchsorted(places, [start, start + len(batch)])
+            if high > low:
+                yield from batch.take(places[low:high] - start).to_pylist()
+            start += len(batch)
+            if high == len(places):
+                return
+
+
+def _taken(path: Path, places: Places) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path, columns=list(TEXTS))
+    for start in range(0, len(places), _AT_ONCE):
+        yield from table.take(places[start : start + _AT_ONCE]).to_pylist()

@@ -1,0 +1,163 @@
+"""Samples packed for a page: gzip and base64, in pieces that a browser reads one at a time.
+
+A packed piece holds no character that could end a script element, whatever a model wrote.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalharness.report.sample_columns import TaskSamples, read_texts
+from evalharness.report.text import redacted
+
+LARGEST_PIECE = 512 * 1024
+"""Of a shard in bytes; base64 makes four of three."""
+_LARGEST_PACKED = LARGEST_PIECE * 3 // 4 - 1024
+# So much text is hardly ever more than the largest piece once it is packed.
+_TEXT_AT_ONCE = 1_200_000
+_LEVEL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Packed data; `first` and `count` are the samples whose texts it holds."""
+
+    first: int
+    count: int
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackedTask:
+    """A task's samples.
+
+    numbers  pieces which together are the scores (m, n), float32, then the flags (m, n), bytes
+    ids      pieces of JSON lists, which together are all ids
+    total    how many samples there are; `shown` of them are here
+    """
+
+    name: str
+    metric: str
+    higher_is_better: bool
+    has_ideal: bool
+    best: float | None
+    models: tuple[str, ...]
+    total: int
+    shown: int
+    numbers: tuple[Piece, ...]
+    ids: tuple[Piece, ...]
+    texts: tuple[Piece, ...]
+    notes: tuple[str, ...]
+
+
+def pack_task(samples: TaskSamples, chosen: NDArray[np.int64], longest: int) -> PackedTask:
+    """Pack the chosen samples; texts of more than `longest` characters are cut, which they say."""
+    scores = np.ascontiguousarray(samples.scores[:, chosen], dtype="<f4")
+    flags = np.ascontiguousarray(samples.flags[:, chosen])
+    metric = samples.metric_result
+    best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
+    ids = [redacted(text) for text in samples.ids.take(chosen).to_pylist()]
+    return PackedTask(
+        name=samples.name,
+        metric=samples.metric,
+        higher_is_better=metric.higher_is_better,
+        has_ideal=metric.ideal is not None,
+        best=None if metric.ideal is not None else best,
+        models=samples.models,
+        total=samples.n,
+        shown=len(chosen),
+        numbers=tuple(_numbers(scores.tobytes() + flags.tobytes())),
+        ids=tuple(_texts(ids)),
+        texts=tuple(_texts(_sample_texts(samples, chosen, longest))),
+        notes=samples.notes,
+    )
+
+
+def pack(data: bytes) -> str:
+    """Gzip without a time in it, then base64."""
+    return base64.b64encode(_zipped(data)).decode("ascii")
+
+
+def _zipped(data: bytes) -> bytes:
+    return gzip.compress(data, compresslevel=_LEVEL, mtime=0)
+
+
+def _numbers(data: bytes) -> Iterator[Piece]:
+    for start in range(0, len(data), _LARGEST_PACKED):
+        part = data[start : start + _LARGEST_PACKED]
+        yield Piece(start, len(part), pack(part))
+
+
+def _texts(texts: "Iterator[Any] | list[Any]") -> Iterator[Piece]:
+    """JSON lists of as many items as fit one piece."""
+    held: list[str] = []
+    size = first = 0
+    for text in texts:
+        line = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
+        held.append(line)
+        size += len(line)
+        if size >= _TEXT_AT_ONCE:
+            yield from _split(held, first)
+            first, held, size = first + len(held), [], 0
+    if held:
+        yield from _split(held, first)
+
+
+def _split(lines: Sequence[str], first: int) -> Iterator[Piece]:
+    """One piece, or two of half the items each where one is too large."""
+    # A lone surrogate, which a damaged file may hold, cannot be encoded as it is.
+    packed = _zipped(f"[{','.join(lines)}]".encode("utf-8", "replace"))
+    if len(packed) > _LARGEST_PACKED and len(lines) > 1:
+        half = len(lines) // 2
+        yield from _split(lines[:half], first)
+        yield from _split(lines[half:], first + half)
+        return
+    yield Piece(first, len(lines), base64.b64encode(packed).decode("ascii"))
+
+
+# --- The texts of one sample ---------------------------------------------------------------------
+
+
+def _sample_texts(
+    samples: TaskSamples, chosen: NDArray[np.int64], longest: int
+) -> Iterator[dict[str, Any]]:
+    """Of each sample what is the same for all models once, and each model's own."""
+    for _, rows in read_texts(samples, chosen):
+        prompts: dict[tuple[str, ...], int] = {}
+        outputs: list[list[Any] | None] = []
+        for row in rows:
+            if row is None:
+                outputs.append(None)
+                continue
+            asked = tuple(_cut(text, longest) for text in dict.fromkeys(row["prompts"]))
+            outputs.append(
+                [
+                    prompts.setdefault(asked, len(prompts)),
+                    [_cut(text, longest) for text in row["responses"]],
+                    # Of what is extracted only what differs from the response is worth a place.
+                    [_cut(text, longest) for text in row["extracted"]]
+                    if row["extracted"] != row["responses"]
+                    else 0,
+                    redacted(row["error"]),
+                ]
+            )
+        known = next(row for row in rows if row is not None)
+        yield {
+            "s": {redacted(k): redacted(v) for k, v in json.loads(known["slices"]).items()},
+            "t": _cut(known["target"], longest),
+            "r": [_cut(text, longest) for text in known["references"]],
+            "p": [list(asked) for asked in prompts],
+            "o": outputs,
+        }
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) > longest:
+        text = f"{text[:longest]} ⟦{len(text) - longest:,} more characters are not shown⟧"
+    return redacted(text)
