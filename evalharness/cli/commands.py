@@ -17,6 +17,7 @@ from evalharness.cli.options import (
     read_system_prompt,
     tasks_dir_option,
 )
+from evalharness.cli.reporting import export, report
 from evalharness.cli.task_commands import tasks
 from evalharness.errors import DataError
 from evalharness.report.text import spelled_out
@@ -114,25 +115,8 @@ def show_model(spec: str, output_format: str) -> None:
     print_model(spec, output_format)
 
 
-@cli.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("report.html"),
-    show_default=True,
-)
-@click.option("--title", default="Model comparison", show_default=True)
-def report(runs: Sequence[Path], output: Path, title: str) -> None:
-    """Write one self-contained HTML page about RUNS (run folders, or folders of them)."""
-    from evalharness.report.render import render_report
-    from evalharness.results import read_runs, write_text
-
-    found = read_runs(runs, lambda message: click.echo(spelled_out(message), err=True))
-    page = render_report(found, title=title)
-    write_text(output, page)
-    click.echo(output)
+cli.add_command(report)
+cli.add_command(export)
 
 
 @cli.command()

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from evalharness.compare.gates import Verdict
 from evalharness.compare.records import Comparison, Row
-from evalharness.report.comparison import MARK, counts, tables
+from evalharness.report.comparison import counts, tables
+from evalharness.report.writing import in_latex, in_markdown
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -33,40 +34,22 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 def as_markdown(comparison: Comparison) -> str:
     """All tables as Markdown."""
 
-    def cell(text: str) -> str:
-        for character in "\\`*_{}[]<>#|~":
-            text = text.replace(character, f"\\{character}")
-        return text.replace("\n", " ")
-
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cell(text) for text in cells)} |"
+        return f"| {' | '.join(in_markdown(text) for text in cells)} |"
 
     parts = []
     for table in tables(comparison):
         lines = [line(table.header), line(["---"] * len(table.header)), *map(line, table.rows)]
-        notes = "".join(f"\n\n{cell(note)}" for note in table.notes)
-        parts.append(f"**{cell(table.title)}**\n\n" + "\n".join(lines) + notes)
+        notes = "".join(f"\n\n{in_markdown(note)}" for note in table.notes)
+        parts.append(f"**{in_markdown(table.title)}**\n\n" + "\n".join(lines) + notes)
     return "\n\n".join(parts)
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    MARK: r"\textdagger{}",
-    "\N{MINUS SIGN}": "$-$",
-    "\n": " ",
-}
 
 
 def as_latex(comparison: Comparison) -> str:
     """All tables as LaTeX, which needs no package."""
 
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(_escaped(text) for text in cells) + r" \\"
+        return " & ".join(in_latex(text) for text in cells) + r" \\"
 
     parts = []
     for table in tables(comparison):
@@ -80,13 +63,9 @@ def as_latex(comparison: Comparison) -> str:
             r"\hline",
             r"\end{tabular}",
         ]
-        notes = [f"\n{_escaped(note)}" for note in table.notes]
-        parts.append("\n".join([f"% {_escaped(table.title)}", *lines, *notes]))
+        notes = [f"\n{in_latex(note)}" for note in table.notes]
+        parts.append("\n".join([f"% {in_latex(table.title)}", *lines, *notes]))
     return "\n\n".join(parts)
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 _FIELDS = (

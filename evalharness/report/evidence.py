@@ -94,7 +94,8 @@ def evidence_of(
 ) -> Evidence:
     """Compare runs that were read. Raises UsageError for a baseline that is none of the models."""
     reference = None if baseline is None else _find(baseline, runs)
-    board, pairs_of = None, ()
+    board: Board | None = None
+    pairs_of: tuple[TaskPairs, ...] = ()
     if len(runs) > 1:
         tasks = comparable_tasks(runs)
         board = build_board(runs, tasks, catalogue, alpha=alpha)

@@ -255,9 +255,9 @@ def _notes(names: Sequence[str], board: Board | None) -> Iterator[str]:
         return
     tasks = f"{amount(len(board.aggregated))} of {amount(len(names))} tasks"
     yield (
-        f"Mean: over {tasks}, in percent of each metric's range. Metrics without a range or with an "
-        "ideal in the middle, and tasks that were not asked alike, have no part in it; a model that "
-        "lacks one of these tasks has no mean and no rank."
+        f"Mean: over {tasks}, in percent of each metric's range. Metrics without a range or with "
+        "an ideal in the middle, and tasks that were not asked alike, have no part in it; a model "
+        "that lacks one of these tasks has no mean and no rank."
     )
     if not board.paired:
         yield (

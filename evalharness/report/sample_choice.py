@@ -1,7 +1,6 @@
 """Which samples a single file shows: errors, disagreements, and a random remainder."""
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +30,17 @@ def choose(samples: TaskSamples, most: int) -> NDArray[np.int64]:
         return np.arange(samples.n)
     generator = np.random.default_rng(zlib.crc32(samples.name.encode()))
     shuffled = generator.permutation(samples.n)
-    failed = ((samples.flags & _FAILED) > 0).any(axis=0)
+    failed = np.bitwise_or.reduce(samples.flags & _FAILED, axis=0) > 0
     spread = _spread(samples)
     chosen: dict[int, None] = {}
-    _take(chosen, [place for place in shuffled if failed[place]], most // 3)
+    _take(chosen, shuffled[failed[shuffled]], most // 3)
     by_spread = shuffled[np.argsort(-spread[shuffled], kind="stable")]
-    _take(chosen, [place for place in by_spread if spread[place] > 0], most // 2)
+    _take(chosen, by_spread[spread[by_spread] > 0], most // 2)
     _take(chosen, shuffled, most - len(chosen))
     return np.array(sorted(chosen), dtype=np.int64)
 
 
-def _take(chosen: dict[int, None], places: Sequence[int] | NDArray[np.int64], most: int) -> None:
+def _take(chosen: dict[int, None], places: NDArray[np.int64], most: int) -> None:
     """Add the first places that are not chosen yet."""
     left = most
     for place in places:
@@ -53,7 +52,7 @@ def _take(chosen: dict[int, None], places: Sequence[int] | NDArray[np.int64], mo
 
 
 def _spread(samples: TaskSamples) -> NDArray[np.float64]:
-    """How far apart the scores of each sample are, over the models; 0 where fewer than two have one."""
+    """How far apart the models' scores of each sample are; 0 where fewer than two have one."""
     scores = samples.scores.astype(np.float64)
     known = ~np.isnan(scores)
     highest = np.where(known, scores, -np.inf).max(axis=0)

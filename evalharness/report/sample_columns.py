@@ -17,11 +17,11 @@ from evalharness.compare.records import ComparedRun
 from evalharness.compare.samples import read_samples
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
-from evalharness.results import MetricResult
+from evalharness.results import MetricResult, TaskRecord
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 
 FLAGS = ("failed", "truncated", "unfinished", "unfinished_thinking", "empty", "lost_shots")
-"""The bits of a flag byte, from the lowest; MISSING is that of a sample that a model was not asked."""
+"""The bits of a flag byte, from the lowest; MISSING is for one that was not asked."""
 MISSING = 1 << 7
 TEXTS = ("id", "slices", "target", "references", "prompts", "responses", "extracted", "error")
 _AT_ONCE = 1000
@@ -33,7 +33,7 @@ Places = NDArray[np.int64]
 class TaskSamples:
     """One task.
 
-    ids     of all samples (n,), a pyarrow array: those of the first model, then what only others have
+    ids     of all samples (n,), a pyarrow array: of the first model, then what only others have
     scores  (m, n) of the primary metric of each model; NaN where there is none
     flags   (m, n) bits of FLAGS
     places  for each model, where each sample stands in its file (n,), -1 where it does not
@@ -41,6 +41,7 @@ class TaskSamples:
     """
 
     name: str
+    record: TaskRecord
     metric: str
     metric_result: MetricResult
     models: tuple[str, ...]
@@ -60,7 +61,8 @@ def task_samples(
     name: str, runs: Sequence[ComparedRun], catalogue: Catalogue
 ) -> TaskSamples | None:
     """The samples of a task, or None if no run has any at hand."""
-    columns, notes = [], []
+    columns: list[_Columns] = []
+    notes: list[str] = []
     for run in runs:
         if name not in run.results.tasks:
             continue
@@ -75,6 +77,7 @@ def task_samples(
     metric, result = next(iter(columns[0].run.results.tasks[name].metrics.items()))
     return TaskSamples(
         name=name,
+        record=columns[0].run.record.tasks[name],
         metric=metric,
         metric_result=result,
         models=tuple(column.run.label for column in columns),

@@ -6,7 +6,7 @@ A packed piece holds no character that could end a script element, whatever a mo
 import base64
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalharness.report.sample_columns import TaskSamples, read_texts
-from evalharness.report.text import redacted
+from evalharness.report.text import redacted, short, visible
+from evalharness.results import TaskRecord
 
 LARGEST_PIECE = 512 * 1024
 """Of a shard in bytes; base64 makes four of three."""
@@ -24,13 +25,17 @@ _TEXT_AT_ONCE = 1_200_000
 _LEVEL = 5
 
 
+Keep = Callable[[str], str]
+"""Puts packed data somewhere, and says by which name it is found there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Packed data; `first` and `count` are the samples whose texts it holds."""
+    """Where packed data is; `first` and `count` are the samples whose texts it holds."""
 
     first: int
     count: int
-    data: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class PackedTask:
     higher_is_better: bool
     has_ideal: bool
     best: float | None
+    language: str
+    warning: str
     models: tuple[str, ...]
     total: int
     shown: int
@@ -56,27 +63,39 @@ class PackedTask:
     notes: tuple[str, ...]
 
 
-def pack_task(samples: TaskSamples, chosen: NDArray[np.int64], longest: int) -> PackedTask:
-    """Pack the chosen samples; texts of more than `longest` characters are cut, which they say."""
+def pack_task(
+    samples: TaskSamples, chosen: NDArray[np.int64], *, longest: int, keep: Keep
+) -> PackedTask:
+    """Pack the chosen samples; texts of more than `longest` characters are cut, which they say.
+
+    Each piece is kept as soon as it is packed, so that few are in memory.
+    """
     scores = np.ascontiguousarray(samples.scores[:, chosen], dtype="<f4")
     flags = np.ascontiguousarray(samples.flags[:, chosen])
     metric = samples.metric_result
     best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
     ids = [redacted(text) for text in samples.ids.take(chosen).to_pylist()]
     return PackedTask(
-        name=samples.name,
-        metric=samples.metric,
+        name=visible(samples.name),
+        metric=visible(samples.metric),
         higher_is_better=metric.higher_is_better,
         has_ideal=metric.ideal is not None,
         best=None if metric.ideal is not None else best,
-        models=samples.models,
+        language=language_of(samples.record),
+        warning=visible(samples.record.content_warning),
+        models=tuple(map(short, samples.models)),
         total=samples.n,
         shown=len(chosen),
-        numbers=tuple(_numbers(scores.tobytes() + flags.tobytes())),
-        ids=tuple(_texts(ids)),
-        texts=tuple(_texts(_sample_texts(samples, chosen, longest))),
-        notes=samples.notes,
+        numbers=tuple(_numbers(scores.tobytes() + flags.tobytes(), keep)),
+        ids=tuple(_texts(ids, keep)),
+        texts=tuple(_texts(_sample_texts(samples, chosen, longest), keep)),
+        notes=tuple(map(visible, samples.notes)),
     )
+
+
+def language_of(record: TaskRecord) -> str:
+    """The language of a task's texts where it has one; "" where there are several."""
+    return visible(record.languages[0]) if len(record.languages) == 1 else ""
 
 
 def pack(data: bytes) -> str:
@@ -88,13 +107,13 @@ def _zipped(data: bytes) -> bytes:
     return gzip.compress(data, compresslevel=_LEVEL, mtime=0)
 
 
-def _numbers(data: bytes) -> Iterator[Piece]:
+def _numbers(data: bytes, keep: Keep) -> Iterator[Piece]:
     for start in range(0, len(data), _LARGEST_PACKED):
         part = data[start : start + _LARGEST_PACKED]
-        yield Piece(start, len(part), pack(part))
+        yield Piece(start, len(part), keep(pack(part)))
 
 
-def _texts(texts: "Iterator[Any] | list[Any]") -> Iterator[Piece]:
+def _texts(texts: Iterable[Any], keep: Keep) -> Iterator[Piece]:
     """JSON lists of as many items as fit one piece."""
     held: list[str] = []
     size = first = 0
@@ -103,22 +122,22 @@ def _texts(texts: "Iterator[Any] | list[Any]") -> Iterator[Piece]:
         held.append(line)
         size += len(line)
         if size >= _TEXT_AT_ONCE:
-            yield from _split(held, first)
+            yield from _split(held, first, keep)
             first, held, size = first + len(held), [], 0
     if held:
-        yield from _split(held, first)
+        yield from _split(held, first, keep)
 
 
-def _split(lines: Sequence[str], first: int) -> Iterator[Piece]:
+def _split(lines: Sequence[str], first: int, keep: Keep) -> Iterator[Piece]:
     """One piece, or two of half the items each where one is too large."""
     # A lone surrogate, which a damaged file may hold, cannot be encoded as it is.
     packed = _zipped(f"[{','.join(lines)}]".encode("utf-8", "replace"))
     if len(packed) > _LARGEST_PACKED and len(lines) > 1:
         half = len(lines) // 2
-        yield from _split(lines[:half], first)
-        yield from _split(lines[half:], first + half)
+        yield from _split(lines[:half], first, keep)
+        yield from _split(lines[half:], first + half, keep)
         return
-    yield Piece(first, len(lines), base64.b64encode(packed).decode("ascii"))
+    yield Piece(first, len(lines), keep(base64.b64encode(packed).decode("ascii")))
 
 
 # --- The texts of one sample ---------------------------------------------------------------------

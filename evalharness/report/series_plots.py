@@ -74,10 +74,10 @@ def _figure(index: int, series: str, tasks: dict[str, _Points]) -> Plot:
         for tick in ticks(low, high, 3):
             lines.append(line("grid", left, up.at(tick), across.end, up.at(tick)))
             labels.append(label("tick", left - 5, up.at(tick) + 4, written(tick), "end"))
-        for step in (min(steps), max(steps)):
-            labels.append(
-                label("tick", across.at(step), top + _HEIGHT - 48, written(step), "middle")
-            )
+        labels += [
+            label("tick", across.at(step), top + _HEIGHT - 48, written(step), "middle")
+            for step in (min(steps), max(steps))
+        ]
         if all(metric.interval is not None for _, metric in points):
             upper = [(across.at(s), up.at(m.interval[1])) for s, m in points if m.interval]
             lower = [(across.at(s), up.at(m.interval[0])) for s, m in points if m.interval]

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_runs
+from evalharness.report.cells import Cell
+from evalharness.report.leaderboard import Run, build_leaderboard, order_runs
 
 
 def print_table(runs: Sequence[Run], console: Console) -> None:
