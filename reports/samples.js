@@ -80,7 +80,7 @@
 
   function better(one, other) {
     if (Number.isNaN(one) || Number.isNaN(other)) return false;
-    return state.task.higher_is_better ? one > other : one < other;
+    return state.task.higher_is_better || state.task.has_ideal ? one > other : one < other;
   }
 
   const hasFlag = (flag) => (sample) => ((flags(state.a, sample) | flags(state.b, sample)) & ~MISSING & bit(flag)) > 0;
@@ -457,11 +457,12 @@
     state.b = known(wanted.b, Math.min(1, models.length - 1));
     fill(get("model-a"), models, String(state.a));
     fill(get("model-b"), models, String(state.b));
-    const usable = Object.entries(PATTERNS).filter(([key]) => {
-      if (["ab", "ba"].includes(key)) return !state.task.has_ideal;
-      return !["right", "wrong"].includes(key) || state.task.best !== null;
-    });
-    fill(get("pattern"), usable.map(([key, [text]]) => [key, text]), "all");
+    const usable = Object.entries(PATTERNS).filter(([key]) => !["right", "wrong"].includes(key) || state.task.best !== null);
+    PATTERNS.ab[0] = state.task.has_ideal ? "A higher than B" : "A better than B";
+    PATTERNS.ba[0] = state.task.has_ideal ? "B higher than A" : "B better than A";
+    const pattern = usable.some(([key]) => key === wanted.show) ? wanted.show : "all";
+    fill(get("pattern"), usable.map(([key, [text]]) => [key, text]), pattern);
+    if (wanted.order in ORDERS) get("order").value = wanted.order;
     get("sample-text").value = "";
     select();
     const sample = state.task.names.indexOf(wanted.id);
@@ -471,6 +472,7 @@
       return;
     }
     await refresh(Math.max(0, state.order.indexOf(sample)));
+    if (wanted.show) viewer.scrollIntoView();
   }
 
   function asked() {

@@ -75,15 +75,21 @@ class _Ranked:
 def build_board(
     runs: Sequence[ComparedRun], tasks: Sequence[str], catalogue: Catalogue, *, alpha: float
 ) -> Board:
-    """Rank the runs on `tasks`, all of which they were asked alike, by their primary metrics."""
+    """Rank the runs on `tasks`, all of which they were asked alike, by their primary metrics.
+
+    A metric with an ideal in the middle has no ranking: its tests say what differs, not what is
+    better.
+    """
     ranked: dict[str, _Ranked] = {}
     left_out: list[LeftOut] = []
     for task in tasks:
         having = [run for run in runs if task in run.results.tasks]
-        found = _rank(task, having, catalogue, alpha) if len(having) > 1 else None
+        if len(having) < 2 or _primary(having[0], task)[1].ideal is not None:
+            continue
+        found = _rank(task, having, catalogue, alpha)
         if isinstance(found, LeftOut):
             left_out.append(found)
-        elif found is not None:
+        else:
             ranked[task] = found
     scaled = tuple(task for task in tasks if _has_scale(runs, task))
     complete = [run for run in runs if scaled and all(_value(run, t) is not None for t in scaled)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from evalharness.compare.records import Comparison, Overall, Row
 from evalharness.report.comparison import counts
@@ -29,7 +30,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TaskDifference:
-    """One metric of one task: what both models score, and how they differ."""
+    """One metric of one task: what both models score, and how they differ.
+
+    The queries ask the sample page for the samples that the model wins and loses.
+    """
 
     task: str
     metric: str
@@ -43,6 +47,9 @@ class TaskDifference:
     outcome: Outcome | None
     detectable: str
     n: str
+    won_query: str
+    lost_query: str
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -162,8 +169,23 @@ def _row(row: Row, comparison: Comparison) -> TaskDifference:
         outcome=_outcome(counts(row)),
         detectable="none" if math.isnan(row.detectable) else number(row.detectable, metric),
         n=str(found.n),
-        notes=(*(f"Asked differently: {visible(text)}" for text in row.mismatches), *row.notes),
+        won_query=_query(row, comparison, "ab"),
+        lost_query=_query(row, comparison, "ba"),
+        warnings=tuple(f"Asked differently: {visible(text)}" for text in row.mismatches),
+        notes=tuple(map(visible, row.notes)),
     )
+
+
+def _query(row: Row, comparison: Comparison, pattern: str) -> str:
+    """What the sample page is asked for to show the samples that one of both wins."""
+    asked = {
+        "task": visible(row.task),
+        "a": short(row.run),
+        "b": short(comparison.baseline),
+        "show": pattern,
+        "order": "difference",
+    }
+    return urlencode(asked)
 
 
 def _outcome(found: tuple[int, int, int] | None) -> Outcome | None:

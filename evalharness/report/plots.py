@@ -25,9 +25,10 @@ from evalharness.report.text import money, short
 
 _MOST_ROWS = 40
 _ROW = 28.0
-_NAMES = 236.0
-_FOREST = 720.0
-_NUMBERS = 150.0
+_NAMES = 228.0
+_LETTER = 7.2
+_FOREST = 640.0
+_NUMBERS = 172.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def forest(
         description += f" Drawn are the first {len(drawn)} of {len(rows)}; the table has all."
     ends = [end for row in drawn for end in (row.value, *(row.interval or ()))]
     low, high = around([*ends, 0.0] if zero else ends)
-    scale = Scale(low, high, _NAMES, _FOREST - _NUMBERS)
+    names = min(_NAMES, 28 + _LETTER * max(len(_fitting(row.name)) for row in drawn))
+    scale = Scale(low, high, names, _FOREST - _NUMBERS)
     bottom = 8 + _ROW * len(drawn)
     lines, dots, labels = [], [], []
     for tick in ticks(low, high):
@@ -93,7 +95,7 @@ def forest(
         labels.append(label("tick", x, bottom + 16, written(tick), "middle"))
     for number, row in enumerate(drawn):
         y = 8 + _ROW * (number + 0.5)
-        labels.append(label("name", _NAMES - 14, y + 4, _fitting(row.name), "end"))
+        labels.append(label("name", names - 14, y + 4, _fitting(row.name), "end"))
         labels.append(label("figure", _FOREST - _NUMBERS + 14, y + 4, row.text))
         if row.interval is not None:
             low_end, high_end = map(scale.at, row.interval)

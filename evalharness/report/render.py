@@ -27,6 +27,10 @@ class Links:
         """Where a task is shown."""
         return self._task.format(anchor)
 
+    def found_samples(self, query: str) -> str:
+        """Where the samples are shown that a query asks for."""
+        return f"{self.samples.partition('#')[0]}#sample?{query}"
+
 
 SINGLE_LINKS = Links("#leaderboard", "#comparison", "#samples", "#{}")
 SITE_LINKS = Links("index.html", "comparison.html", "samples.html", "{}.html")

@@ -34,7 +34,22 @@ from evalharness.results import (
 )
 from evalharness.statistics.summaries import summarize
 
-WORDS = ["the", "river", "bends", "where", "old", "willows", "lean", "and", "nobody", "counts", "the", "boats", "that", "pass"]
+WORDS = [
+    "the",
+    "river",
+    "bends",
+    "where",
+    "old",
+    "willows",
+    "lean",
+    "and",
+    "nobody",
+    "counts",
+    "the",
+    "boats",
+    "that",
+    "pass",
+]
 
 
 @dataclass(frozen=True)
