@@ -156,11 +156,11 @@ def test_bleu_is_compared_as_sacrebleu_compares_it() -> None:
     """Approximate randomisation: the same p within the error of chance of 10,000 rounds. Bootstrap:
     with their very resamples, the same scores.
     """
-    from sacrebleu.metrics import BLEU as SacreBLEU
+    import sacrebleu.metrics
     from sacrebleu.significance import PairedTest
 
     references, first, second = sentences(1, 1.0), sentences(2, 0.80), sentences(3, 0.78)
-    scorer = SacreBLEU(references=[references])
+    scorer = sacrebleu.metrics.BLEU(references=[references])
     result = PairedTest(
         [("first", first), ("second", second)], {"BLEU": scorer}, None, "ar", n_samples=10_000
     )()[1]["BLEU"]
