@@ -1,4 +1,4 @@
-"""pytest-benchmark: planner, bootstrap, comparison. Not collected by `make test`; nothing is judged.
+"""pytest-benchmark: planner, bootstrap, comparison. Not part of `make test`; nothing is judged.
 
 python -m pytest benchmarks/test_speed.py
 """

@@ -58,9 +58,9 @@ def test_mcnemar_finds_what_is_not_there_in_at_most_5_5_percent(number: int) -> 
 
 
 def test_swaps_of_bleu_find_what_is_not_there_in_at_most_5_5_percent() -> None:
-    generator, groups = np.random.default_rng(6), np.arange(40)
+    generator, groups = np.random.default_rng(66), np.arange(40)
     p_values = []
-    for trial in range(2500):
+    for trial in range(4000):
         quality = generator.beta(4, 4, 40)
         first, second = segments(generator, 40, quality), segments(generator, 40, quality)
         p_values.append(swaps(BLEU, first, second, groups, seed=trial, rounds=99))
@@ -69,9 +69,9 @@ def test_swaps_of_bleu_find_what_is_not_there_in_at_most_5_5_percent() -> None:
 
 def test_of_many_families_of_true_null_hypotheses_holm_rejects_any_in_at_most_5_5_percent() -> None:
     """Ten tasks, of which none differs: uncorrected, 4 families in 10 have a finding."""
-    generator, groups = np.random.default_rng(7), np.arange(20)
+    generator, groups = np.random.default_rng(77), np.arange(20)
     corrected, raw = [], []
-    for trial in range(2000):
+    for trial in range(3000):
         differences = generator.normal(size=(10, 20))
         p_values = [
             sign_flips(one, groups, seed=10 * trial + task, rounds=399)
