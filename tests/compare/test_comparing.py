@@ -221,17 +221,14 @@ def test_a_run_without_the_task_and_lost_samples_are_said(tmp_path: Path, baseli
 
 def test_a_seed_gives_the_same_comparison(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    paths = [
-        write_made_up(
-            tmp_path / name,
-            [
-                sample_row(f"s{n}", {"ter": [float(generator.integers(0, 9)), float(9 + n % 4)]})
-                for n in range(25)
-            ],
-            metrics=[TER],
-        )
-        for name in ("a", "b")
-    ]
+    paths = []
+    for name in ("a", "b"):
+        edits = generator.integers(0, 9, 25)
+        rows = [
+            sample_row(f"s{place}", {"ter": [float(number), 9.0 + place % 4]})
+            for place, number in enumerate(edits)
+        ]
+        paths.append(write_made_up(tmp_path / name, rows, metrics=[TER]))
     first, again, other = (
         compare(paths, catalogue(TER), seed=seed).rows[0].difference for seed in (1, 1, 2)
     )
