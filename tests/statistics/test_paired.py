@@ -71,7 +71,7 @@ def test_of_many_families_of_true_null_hypotheses_holm_rejects_any_in_at_most_5_
     """Ten tasks, of which none differs: uncorrected, 4 families in 10 have a finding."""
     generator, groups = np.random.default_rng(77), np.arange(20)
     corrected, raw = [], []
-    for trial in range(3000):
+    for trial in range(4000):
         differences = generator.normal(size=(10, 20))
         p_values = [
             sign_flips(one, groups, seed=10 * trial + task, rounds=399)
