@@ -43,7 +43,7 @@ def test_a_damaged_run_is_left_out_of_its_folder_aloud_and_refused_by_name(
     (runs / "c" / "results.json").write_text("{")
     assert opened("runs", baseline="b") == ["b", "a"]
     assert "left out: runs/c/results.json" in capsys.readouterr().out
-    with pytest.raises(DataError, match="results.json"):
+    with pytest.raises(DataError, match=r"results\.json"):
         opened("b", "c")
 
 
@@ -51,7 +51,7 @@ def test_what_is_no_run_or_names_no_baseline_is_told(runs: Path) -> None:
     (runs / "smollm2-abc").mkdir()
     with pytest.raises(UsageError, match=r"no run 'smollm-abc'.*Did you mean 'smollm2-abc'"):
         opened("a", "smollm-abc")
-    with pytest.raises(UsageError, match="which one is the baseline.*a, b, c"):
+    with pytest.raises(UsageError, match=r"which one is the baseline.*a, b, c"):
         opened("runs")
     with pytest.raises(UsageError, match="one run alone"):
         opened("a")
