@@ -50,6 +50,12 @@ class Validity(_Record):
     lost_shots   at least one few-shot example did not fit the model's context
     unfinished   a text was cut off at its limit of tokens
     unfinished_thinking  a model had not done thinking when its text ended, and gave no answer
+    empty        nothing was written, thinking apart
+    unparsed     something was written, and no answer could be found in it
+    looped       a text ends by repeating itself
+    doubled_start  a prompt begins with the token that starts a text twice
+
+    Runs from before there were the last three counted an unparsed answer as an empty one.
     """
 
     samples: int
@@ -59,6 +65,9 @@ class Validity(_Record):
     unfinished: int = 0
     unfinished_thinking: int = 0
     empty: int = 0
+    unparsed: int = 0
+    looped: int = 0
+    doubled_start: int = 0
 
 
 class TaskCost(_Record):
@@ -220,6 +229,9 @@ class SampleRow:
     unfinished: bool
     unfinished_thinking: bool
     empty: bool
+    unparsed: bool
+    looped: bool
+    doubled_start: bool
     failed: bool
     error: str
 

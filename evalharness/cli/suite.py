@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from evalharness.runner import (
     split_supported,
 )
 from evalharness.store import STORE_NAME, Responses
+from evalharness.validity import read_thresholds, warnings
 
 TOO_MANY_FAILED = 3
 
@@ -126,6 +127,7 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     Returns the exit status: that of the errors, else 3 where too many samples failed, else 0.
     Raises UsageError when no model can answer any of the tasks.
     """
+    thresholds = read_thresholds(suite.warn_above)
     models, _ = open_suite(suite)
     done: list[EvaluatedRun] = []
     statuses: list[int] = []
@@ -138,6 +140,7 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     if not done and not statuses:
         raise UsageError("nothing was run: none of the models can answer any of the tasks.")
     print_runs(done, output_format)
+    _warn(done, thresholds)
     if statuses:
         # An internal error must be seen behind mistakes of the user.
         return min(statuses)
@@ -188,6 +191,14 @@ def _run_one(suite: Suite, model: OpenedModel, command: Sequence[str]) -> Evalua
 def _say_skipped(model: str, skipped: dict[str, str]) -> None:
     for task, reason in skipped.items():
         say(f"{model}: skipped {task}: {reason}")
+
+
+def _warn(done: Sequence[EvaluatedRun], thresholds: Mapping[str, float]) -> None:
+    """What a reader of the scores must know of the answers that they are made of."""
+    for one in done:
+        for name, task in one.results.tasks.items():
+            for warning in warnings(task.validity, thresholds):
+                say(f"warning: {one.results.model.name}: {name}: {warning}")
 
 
 def _too_many_failed(done: Sequence[EvaluatedRun], allowed: float) -> bool:
