@@ -105,7 +105,7 @@ def test_comparison(benchmark: BenchmarkFixture, tmp_path: Path, runs: int) -> N
         sample=lambda row: Sample(id=row["id"], requests=()),
         metrics=(ACCURACY,),
     )
-    catalogue = Catalogue({asked.name: FoundTask(asked, tmp_path)}, ())
+    catalogue = Catalogue({asked.name: FoundTask(asked, tmp_path)}, {}, ())
 
     def compared() -> Comparison:
         return compare_runs(open_runs([*map(str, folders)], None, print), catalogue, Settings())

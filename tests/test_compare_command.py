@@ -49,7 +49,7 @@ def test_a_mistake_is_told_in_a_sentence_and_is_status_2(
         (("runs",), "is a folder of runs: say which one is the baseline with --baseline"),
         ((majority, other, "--fail-if", "toy-choice.acc"), "position 15: expected one of"),
         ((majority, other, "--metric", "accc"), "Did you mean 'acc'?"),
-        ((majority, other), "the task 'toy-choice' is not installed"),
+        ((majority, other), "there is no task 'toy-choice'"),
         ((majority, "--baseline", "runs"), "it must be one run"),
     ):
         done = workplace("compare", *arguments)

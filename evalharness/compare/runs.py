@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evalharness.compare.records import ComparedRun
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.results import find_runs, read_run, run_labels
+from evalharness.results import Results, RunRecord, find_runs, read_run
 
 RUNS = Path("runs")
 
@@ -38,6 +38,15 @@ def open_runs(
     return [
         ComparedRun(folder, record, results, label)
         for (folder, record, results), label in zip(runs, labels, strict=True)
+    ]
+
+
+def run_labels(runs: Sequence[tuple[RunRecord, Results]]) -> list[str]:
+    """The name of each run's model; runs of one name are told apart by the end of their run id."""
+    names = [results.model.name for _, results in runs]
+    return [
+        name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
+        for name, (_, results) in zip(names, runs, strict=True)
     ]
 
 

@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.runs import run_labels
 from evalharness.report.text import amount, interval, number, short, visible
-from evalharness.results import MetricResult, Results, RunRecord, TaskResult, run_labels
+from evalharness.results import MetricResult, Results, RunRecord, TaskResult
 
 Run = tuple[RunRecord, Results]
 

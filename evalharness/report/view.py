@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.runs import run_labels
 from evalharness.report.leaderboard import (
     Cell,
     Leaderboard,
@@ -14,7 +15,7 @@ from evalharness.report.leaderboard import (
     order_tasks,
 )
 from evalharness.report.text import amount, number, short, size, visible
-from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult, run_labels
+from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def catalogue(*metrics: Metric, name: str = "task", version: int = 1) -> Catalog
         sample=unread,
         metrics=metrics or (ACCURACY,),
     )
-    return Catalogue({name: FoundTask(made, Path("installed.py"))}, ())
+    return Catalogue({name: FoundTask(made, Path("installed.py"))}, {}, ())
 
 
 def sample_row(
@@ -58,6 +58,9 @@ def sample_row(
         "unfinished": False,
         "unfinished_thinking": False,
         "empty": False,
+        "unparsed": False,
+        "looped": False,
+        "doubled_start": False,
         "failed": statistics is None,
         "error": "" if statistics is not None else "no answer",
     }

@@ -126,7 +126,7 @@ def test_what_reads_no_prompts_is_compared_whatever_they_were(
 @pytest.mark.parametrize(
     ("installed", "expected"),
     [
-        (catalogue(name="other"), "the task 'task' is not installed"),
+        (catalogue(name="other"), "there is no task 'task'"),
         (catalogue(version=3), "version 1 of the task, but version 3 is installed"),
         (catalogue(TER), "no metric 'acc'"),
         (
