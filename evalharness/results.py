@@ -55,6 +55,12 @@ class Validity(_Record):
     lost_shots   at least one few-shot example did not fit the model's context
     unfinished   a text was cut off at its limit of tokens
     unfinished_thinking  a model had not done thinking when its text ended, and gave no answer
+    empty        nothing was written, thinking apart
+    unparsed     something was written, and no answer could be found in it
+    looped       a text ends by repeating itself
+    doubled_start  a prompt begins with the token that starts a text twice
+
+    Runs from before there were the last three counted an unparsed answer as an empty one.
     """
 
     samples: int
@@ -64,6 +70,9 @@ class Validity(_Record):
     unfinished: int = 0
     unfinished_thinking: int = 0
     empty: int = 0
+    unparsed: int = 0
+    looped: int = 0
+    doubled_start: int = 0
 
 
 class TaskCost(_Record):
@@ -174,6 +183,7 @@ class TaskRecord(_Record):
 class RunConfiguration(_Record):
     """The resolved configuration of a run. Runs from before there were chats have plain text.
 
+    `training_text` is sha256 over the texts that samples were looked for in, or "".
     `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
     """
 
@@ -184,6 +194,7 @@ class RunConfiguration(_Record):
     system_prompt: str = ""
     fewshot_as: ShotForm = "turns"
     data: dict[str, str] = {}
+    training_text: str = ""
 
 
 class RunRecord(_Record):
@@ -240,6 +251,9 @@ class SampleRow:
     unfinished: bool
     unfinished_thinking: bool
     empty: bool
+    unparsed: bool
+    looped: bool
+    doubled_start: bool
     failed: bool
     error: str
 
@@ -327,15 +341,6 @@ def _read(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         raise DataError(f"{path}: {first_problem(error, model)}") from None
-
-
-def run_labels(runs: Sequence[tuple[RunRecord, Results]]) -> list[str]:
-    """The name of each run's model; runs of one name are told apart by the end of their run id."""
-    names = [results.model.name for _, results in runs]
-    return [
-        name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
-        for name, (_, results) in zip(names, runs, strict=True)
-    ]
 
 
 def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:

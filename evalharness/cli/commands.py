@@ -50,6 +50,19 @@ cli.add_command(compare)
 @tasks_dir_option
 @data_option
 @click.option(
+    "--training-text",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Texts that models were trained on: scores of the samples that stand in them apart.",
+)
+@click.option(
+    "--warn-above",
+    multiple=True,
+    metavar="NAME=SHARE",
+    help="Warn of a task when more than this share of its samples is failed, truncated, "
+    "lost_shots, unfinished, unfinished_thinking, empty, unparsed, looped or doubled_start.",
+)
+@click.option(
     "--allow-failed",
     type=float,
     help="Share of a task's samples that may fail before the exit status is 3.  [default: 0]",
@@ -63,20 +76,25 @@ def run(
     suite_file: Path | None,
     tasks_dir: Sequence[Path],
     data: Sequence[str],
+    warn_above: Sequence[str],
     dry_run: bool,
     output_format: str,
     **options: Any,
 ) -> int:
     """Run models through tasks; started again, it goes on where it was."""
-    from evalharness.cli.suite import print_plan, run_suite
+    from evalharness.cli.plan import print_plan
+    from evalharness.cli.suite import run_suite
     from evalharness.config import read_suite
     from evalharness.data_choice import read_choice
+    from evalharness.validity import read_share
 
     tasks = tuple(name for some in names for name in some.split(",") if name)
     lists = {"models": tuple(models), "tasks": tasks, "tasks_dir": tuple(tasks_dir)}
     given: dict[str, Any] = {name: values for name, values in lists.items() if values}
     if data:
         given["data"] = dict(read_choice(one) for one in data)
+    if warn_above:
+        given["warn_above"] = dict(read_share(one) for one in warn_above)
     given |= {name: value for name, value in options.items() if value is not None}
     suite = read_suite(suite_file, read_system_prompt(given))
     if dry_run:

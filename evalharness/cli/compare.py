@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalharness.cli.options import tasks_dir_option
+from evalharness.cli.printing import say
 from evalharness.errors import DataError
-from evalharness.report.text import spelled_out
 
 if TYPE_CHECKING:
     from evalharness.compare.gates import Verdict
@@ -60,13 +61,7 @@ _WIDTH = 160
     help="Exit with status 4 if this holds for a run, such as 'openbookqa.acc_norm < -0.02 @95%': "
     "its whole 95 % interval of the difference is below -0.02. May be given several times.",
 )
-@click.option(
-    "--tasks-dir",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Another folder with task plugins; may be given several times.",
-)
+@tasks_dir_option
 @click.option(
     "--format",
     "output_format",
@@ -99,7 +94,7 @@ def compare_and_print(
     from evalharness.compare.runs import open_runs
     from evalharness.discovery import find_tasks
 
-    opened = open_runs(runs, baseline, _say)
+    opened = open_runs(runs, baseline, say)
     tasks = opened[0].results.tasks
     metrics_of = {name: list(task.metrics) for name, task in tasks.items()}
     asked = [parse_gate(text, metrics_of) for text in gates]
@@ -116,9 +111,9 @@ def compare_and_print(
     if not comparison.rows:
         raise DataError("no task could be compared.")
     for verdict in verdicts:
-        _say(_told(verdict))
+        say(_told(verdict))
     for problem in problems:
-        _say(problem)
+        say(problem)
     if any(verdict.failed for verdict in verdicts):
         return GATE_FAILED
     return DataError.exit_code if problems else 0
@@ -148,7 +143,7 @@ def _say_left_out(comparison: "Comparison") -> None:
         name = f"{one.task}.{one.metric}" if one.metric else one.task
         tasks.setdefault((one.run, one.reason), []).append(name)
     for (run, reason), names in tasks.items():
-        _say(f"not compared: {run}: {', '.join(names)}: {reason}")
+        say(f"not compared: {run}: {', '.join(names)}: {reason}")
 
 
 def _told(verdict: "Verdict") -> str:
@@ -165,7 +160,3 @@ def _told(verdict: "Verdict") -> str:
         f"{'beyond' if verdict.by > 0 else 'short of'} {gate.threshold:g} by "
         f"{abs(verdict.by):.4g}{mark}"
     )
-
-
-def _say(text: str) -> None:
-    click.echo(spelled_out(text), err=True)

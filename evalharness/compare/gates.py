@@ -15,6 +15,7 @@ from evalharness.errors import UsageError, did_you_mean
 
 _OPERATOR = re.compile(r"<=|>=|<|>")
 _WORD = re.compile(r"\s*[^\s=!]+\s*")
+_DECIMALS = 12
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
@@ -168,5 +169,7 @@ def _judged(gate: Gate, row: Row) -> float | None:
 
 def _verdict(gate: Gate, row: Row, judged: float) -> Verdict:
     beyond = gate.threshold - judged if gate.operator.startswith("<") else judged - gate.threshold
+    # 0.45 - 0.60 is not quite -0.15 for a computer.
+    beyond = round(beyond, _DECIMALS)
     failed = beyond >= 0 if gate.operator.endswith("=") else beyond > 0
     return Verdict(gate, row.run, judged, failed, beyond, row.mismatches)

@@ -25,15 +25,13 @@ def task_mismatches(task: str, baseline: ComparedRun, run: ComparedRun) -> Itera
         pairs += [
             ("few-shot examples", ours.num_fewshot, theirs.num_fewshot),
             ("form of the prompts", _form(ours.chat), _form(theirs.chat)),
-            ("seed of the few-shot examples", _seed(task, run), _seed(task, baseline)),
         ]
+        if ours.num_fewshot == theirs.num_fewshot != 0:
+            seeds = run.record.configuration.seed, baseline.record.configuration.seed
+            pairs.append(("seed of the few-shot examples", *seeds))
     for name, own, other in pairs:
         if own != other:
             yield f"{name}: {own}, the baseline has {other}"
-
-
-def _seed(task: str, run: ComparedRun) -> int | None:
-    return run.record.configuration.seed if run.record.tasks[task].num_fewshot else None
 
 
 def metric_mismatches(

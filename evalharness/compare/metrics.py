@@ -7,7 +7,7 @@ from dataclasses import replace
 from evalharness.compare.records import ComparedRun
 from evalharness.compare.samples import StoredSamples
 from evalharness.discovery import Catalogue
-from evalharness.errors import DataError, did_you_mean
+from evalharness.errors import DataError, UsageError, did_you_mean
 from evalharness.records import Groups, Metric, Statistics, Values, Weights
 from evalharness.results import MetricResult
 from evalharness.statistics.resampling import score
@@ -23,12 +23,13 @@ def installed_metric(catalogue: Catalogue, task: str, metric: str, run: Compared
     Stored statistics mean nothing without the function that turns them into a score. Raises
     DataError when the task is not installed, or in another version, or without this metric.
     """
-    found = catalogue.tasks.get(task)
-    if found is None:
+    try:
+        found = catalogue.find(task)
+    except UsageError as error:
         raise DataError(
-            f"the task {task!r} is not installed, and only its metrics can compare the samples; "
-            "name the folder of its plugin with --tasks-dir."
-        )
+            f"{error} Only its metrics can compare the samples: name the folder of its plugin "
+            "with --tasks-dir."
+        ) from None
     version = run.record.tasks[task].version
     if found.task.version != version:
         raise DataError(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from evalharness.compare.board import Board
 from evalharness.compare.records import Comparison
 from evalharness.compare.records import Row as ComparedRow
+from evalharness.compare.runs import run_labels
 from evalharness.report.cells import Cell, aggregate_cell, joined, metric_cells
 from evalharness.report.text import amount, money, percent, ranks, short, tie_name, visible
-from evalharness.results import MetricResult, Results, RunRecord, TaskResult, run_labels
+from evalharness.results import MetricResult, Results, RunRecord, TaskResult
 
 Run = tuple[RunRecord, Results]
 

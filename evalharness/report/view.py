@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.runs import run_labels
 from evalharness.report.cells import Cell, metric_cells
 from evalharness.report.comparison_view import ComparisonView, build_comparison
 from evalharness.report.drawing import Plot
@@ -18,7 +19,7 @@ from evalharness.report.matrices import Matrix, build_matrices
 from evalharness.report.plots import build_plots
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, money, number, short, size, visible
-from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult, run_labels
+from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,8 @@ def triples(generator: Generator, terms: int, preference: float = 0.7) -> Statis
     stereotype = np.repeat(generator.beta(10 * preference, 10 - 10 * preference, terms), 3)
     meaning = np.repeat(generator.beta(8, 2, terms), 3)
     drawn = generator.random((3, 3 * terms))
-    return np.stack([drawn[0] < stereotype, drawn[1] < meaning, drawn[2] < meaning], 1).astype(
-        float
-    )
+    preferred = [drawn[0] < stereotype, drawn[1] < meaning, drawn[2] < meaning]
+    return np.stack(preferred, axis=1).astype(float)
 
 
 POPULATIONS = {

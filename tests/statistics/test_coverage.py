@@ -12,7 +12,6 @@ from evalharness.statistics.intervals import (
     percentile,
     widened_level,
 )
-from evalharness.statistics.paired import compare_pair
 from evalharness.statistics.resampling import (
     bootstrap_distributions,
     jackknife_values,
@@ -33,11 +32,11 @@ def coverage(intervals: Iterable[Interval | None], truths: Iterable[float]) -> f
 
 
 @pytest.mark.parametrize("number", [30, 100, 1000])
-@pytest.mark.parametrize("name", POPULATIONS)
+@pytest.mark.parametrize("name", [name for name in POPULATIONS if "fold" not in name])
 def test_intervals_hold_the_truth_95_times_in_100(name: str, number: int) -> None:
     """`number` clusters, each of one sample unless the population says otherwise."""
     population = POPULATIONS[name]
-    trials = 1000 if population.metric is MEAN or number < 1000 else 400
+    trials = 1000 if population.metric is MEAN or number < 1000 else 300
     generator = np.random.default_rng(number)
     drawn = [(population.metric, population.draw(generator, number)) for _ in range(trials)]
     summaries = summarize(drawn, population.groups(number), seed=1)
@@ -79,17 +78,24 @@ def test_intervals_of_differences_of_proportions_hold_the_truth(number: int) -> 
 
 
 def test_intervals_of_differences_of_bleu_hold_the_truth() -> None:
-    """Thirty segments of like difficulty for both models; the first is better."""
-    generator = np.random.default_rng(5)
+    """Thirty segments of like difficulty for both models, resampled together; one is better."""
+    generator, groups = np.random.default_rng(5), np.arange(30)
 
     def pair(number: int) -> tuple[np.ndarray, np.ndarray]:
         quality = generator.beta(4, 4, number)
         return segments(generator, number, quality**0.8), segments(generator, number, quality)
 
-    many = pair(300_000)
-    truth = score(BLEU, many[0], np.arange(300_000)) - score(BLEU, many[1], np.arange(300_000))
-    found = [compare_pair(BLEU, *pair(30), np.arange(30), seed=trial) for trial in range(300)]
-    held = coverage((one.intervals[0.95] for one in found), [truth] * 300)
+    better, worse = (score(BLEU, some, np.arange(300_000)) for some in pair(300_000))
+    pairs = [pair(30) for _ in range(1500)]
+    first, second = (
+        bootstrap_distributions(
+            [(BLEU, one[side]) for one in pairs], groups, seed=1, replicates=1000
+        )
+        for side in (0, 1)
+    )
+    level = widened_level(0.95, 30)
+    intervals = [percentile(one - two, level) for one, two in zip(first, second, strict=True)]
+    held = coverage(intervals, [better - worse] * 1500)
     assert LEAST <= held <= MOST, held
 
 
@@ -111,9 +117,12 @@ def test_plain_percentiles_of_few_clusters_are_too_narrow() -> None:
 
 
 def test_bca_takes_a_fold_for_a_bias() -> None:
-    """Why BCa, which is as good or better for smooth metrics, is not what is used for all."""
+    """Why BCa, which is as good or better for smooth metrics, is not what is used for all: where
+    ICAT has its fold, BCa misses too often, and the widened percentiles err on the safe side.
+    """
     values, draws, left_out, truths = bootstrapped("ICAT near its fold")
     level = widened_level(0.95, 30)
     intervals = (bca(*one, level) for one in zip(values, draws, left_out, strict=True))
-    held = coverage(intervals, truths)
-    assert held < LEAST, held
+    corrected = coverage(intervals, truths)
+    widened = coverage((percentile(some, level) for some in draws), truths)
+    assert corrected < LEAST <= widened, (corrected, widened)
