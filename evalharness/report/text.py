@@ -128,6 +128,8 @@ def money(price: float) -> str:
     """A price in the currency of the user's own, "–" for none; small ones have more decimals."""
     if price == 0:
         return "–"
+    if price < 0.0001:
+        return "< 0.0001"
     return f"{price:.2f}" if price >= 1 else f"{price:.4f}"
 
 
