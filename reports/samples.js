@@ -3,11 +3,11 @@
 (() => {
   const viewer = document.getElementById("viewer");
   if (!viewer) return;
-  const PAGE = 50, KEPT_PIECES = 6, MISSING = 128, LONGEST_DIFF = 1200, SHOWN_OF_PROMPT = 700;
+  const PAGE = 50, KEPT_PIECES = 6, MISSING = 1 << 15, LONGEST_DIFF = 1200, SHOWN_OF_PROMPT = 700;
   const index = JSON.parse(document.getElementById("samples-index").textContent);
   const FLAG_WORDS = {
     failed: "failed", truncated: "prompt truncated", unfinished: "cut off at the limit",
-    unfinished_thinking: "thinking unfinished", empty: "empty", lost_shots: "few-shot examples dropped",
+    unfinished_thinking: "thinking unfinished", empty: "empty", lost_shots: "few-shot examples dropped", unparsed: "no answer found", looped: "repeats itself", doubled_start: "start doubled",
   };
   const bit = (flag) => 1 << index.flags.indexOf(flag);
   const get = (id) => document.getElementById(id);
@@ -67,7 +67,7 @@
     task.numbers.forEach((piece, place) => bytes.set(parts[place], piece.first));
     const cells = task.models.length * task.shown;
     task.scores = new Float32Array(bytes.buffer, 0, cells);
-    task.flagsOf = bytes.subarray(4 * cells, 5 * cells);
+    task.flagsOf = new Uint16Array(bytes.buffer, 4 * cells, cells);
     const ids = await Promise.all(task.ids.map(async (piece) => JSON.parse(new TextDecoder().decode(await unpack(piece.name)))));
     task.names = ids.flat();
     return task;
@@ -106,6 +106,8 @@
     unfinished: ["Cut off in A or B", hasFlag("unfinished")],
     truncated: ["Prompt truncated in A or B", hasFlag("truncated")],
     empty: ["Empty in A or B", hasFlag("empty")],
+    unparsed: ["No answer found in A or B", hasFlag("unparsed")],
+    looped: ["Repeats itself in A or B", hasFlag("looped")],
   };
   const ORDERS = {
     place: "As in the data", difference: "Largest difference", low: "Lowest score of A", high: "Highest score of A",

@@ -12,7 +12,8 @@ from evalharness.chat import ask_in_chat
 from evalharness.letters import Room, as_asked, ask_for_letters, lettered_prompt
 from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.multiple_choice import ACCURACY
-from evalharness.preparation import PreparedTask, prepare, preview, run_id
+from evalharness.preparation import PreparedTask, prepare, run_id
+from evalharness.preview import preview
 from evalharness.records import (
     DataIdentity,
     Generation,

@@ -7,8 +7,8 @@ from pathlib import Path
 from evalharness.compare.board import Board, build_board
 from evalharness.compare.comparing import compare_runs
 from evalharness.compare.pairs import TaskPairs, compare_pairs
-from evalharness.compare.runs import run_labels
 from evalharness.compare.records import ComparedRun, Comparison, Settings
+from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks

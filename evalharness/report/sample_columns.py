@@ -20,9 +20,12 @@ from evalharness.errors import DataError
 from evalharness.results import MetricResult, TaskRecord
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 
-FLAGS = ("failed", "truncated", "unfinished", "unfinished_thinking", "empty", "lost_shots")
-"""The bits of a flag byte, from the lowest; MISSING is for one that was not asked."""
-MISSING = 1 << 7
+FLAGS = (
+    *("failed", "truncated", "lost_shots", "unfinished", "unfinished_thinking"),
+    *("empty", "unparsed", "looped", "doubled_start"),
+)
+"""What the bits of a sample's flags are, from the lowest; MISSING is of one that was not asked."""
+MISSING = 1 << 15
 TEXTS = ("id", "slices", "target", "references", "prompts", "responses", "extracted", "error")
 _AT_ONCE = 1000
 
@@ -48,7 +51,7 @@ class TaskSamples:
     files: tuple[Path, ...]
     ids: Any
     scores: NDArray[np.float32]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     places: tuple[Places, ...]
     notes: tuple[str, ...]
 
@@ -88,7 +91,7 @@ def task_samples(
         ).astype(np.float32),
         flags=np.stack(
             [_spread(c.flags, p, MISSING) for c, p in zip(columns, places, strict=True)]
-        ).astype(np.uint8),
+        ).astype(np.uint16),
         places=tuple(places),
         notes=tuple(notes),
     )
@@ -100,7 +103,7 @@ class _Columns:
     path: Path
     ids: Any
     scores: NDArray[np.float64]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
 
 
 def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]) -> _Columns:
@@ -109,14 +112,19 @@ def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]
 
     path = run.folder / "samples" / f"{name}.parquet"
     try:
-        table = pyarrow.parquet.read_table(path, columns=["id", *FLAGS]).combine_chunks()
+        # Runs from before there were some of the flags do not have them.
+        known = set(pyarrow.parquet.read_schema(path).names)
+        columns = ["id", *(flag for flag in FLAGS if flag in known)]
+        table = pyarrow.parquet.read_table(path, columns=columns).combine_chunks()
     except FileNotFoundError:
         raise DataError("its samples are not at hand") from None
     except (OSError, KeyError, pyarrow.ArrowException) as error:
         raise DataError(f"its samples cannot be read: {error}") from None
-    flags = np.zeros(len(table), dtype=np.uint8)
+    flags = np.zeros(len(table), dtype=np.uint16)
     for bit, flag in enumerate(FLAGS):
-        flags |= (table[flag].to_numpy() > 0).astype(np.uint8) << bit
+        if flag not in known:
+            continue
+        flags |= (table[flag].to_numpy() > 0).astype(np.uint16) << bit
     scores = np.full(len(table), np.nan)
     metric_name = next(iter(run.results.tasks[name].metrics))
     try:

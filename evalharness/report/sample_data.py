@@ -42,7 +42,7 @@ class Piece:
 class PackedTask:
     """A task's samples.
 
-    numbers  pieces which together are the scores (m, n), float32, then the flags (m, n), bytes
+    numbers  pieces which together are the scores (m, n), float32, then the flags (m, n), uint16
     ids      pieces of JSON lists, which together are all ids
     total    how many samples there are; `shown` of them are here
     """
@@ -71,7 +71,7 @@ def pack_task(
     Each piece is kept as soon as it is packed, so that few are in memory.
     """
     scores = np.ascontiguousarray(samples.scores[:, chosen], dtype="<f4")
-    flags = np.ascontiguousarray(samples.flags[:, chosen])
+    flags = np.ascontiguousarray(samples.flags[:, chosen], dtype="<u2")
     metric = samples.metric_result
     best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
     ids = [redacted(text) for text in samples.ids.take(chosen).to_pylist()]

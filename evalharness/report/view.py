@@ -1,6 +1,6 @@
 """Everything the page shows, as text and places, from the runs: pure functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.compare.runs import run_labels
@@ -17,9 +17,11 @@ from evalharness.report.leaderboard import (
 )
 from evalharness.report.matrices import Matrix, build_matrices
 from evalharness.report.plots import build_plots
+from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
+from evalharness.validity import THRESHOLDS, warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class SliceTable:
 
 @dataclass(frozen=True, slots=True)
 class TaskSection:
-    """All that is shown of one task."""
+    """All that is shown of one task; `cautions` are of single models."""
 
     name: str
     anchor: str
     description: str
     warnings: tuple[str, ...]
+    cautions: tuple[str, ...]
+    plots: tuple[Plot, ...]
     facts: tuple[Fact, ...]
     headings: tuple[Heading, ...]
     rows: tuple[TableRow, ...]
@@ -94,7 +98,7 @@ def build_page(evidence: Evidence, title: str) -> Page:
     leaderboard = build_leaderboard(ordered, evidence.board, evidence.comparison)
     names = list(order_tasks(ordered))
     sections = [
-        _section(name, column.anchor, column.mismatch, ordered)
+        _section(name, column.anchor, column.mismatch, evidence)
         for name, column in zip(names, leaderboard.columns, strict=True)
     ]
     return Page(
@@ -176,7 +180,8 @@ def _skipped(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> TaskSection:
+def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskSection:
+    runs = evidence.pairs()
     tasks = [results.tasks.get(name) for _, results in runs]
     measured = [task for task in tasks if task is not None]
     record = next(record.tasks[name] for record, _ in runs if name in record.tasks)
@@ -195,6 +200,8 @@ def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> Task
     ]
     names = [short(label) for label in run_labels(runs)]
     return TaskSection(
+        plots=tuple(reliability_plot(name, anchor, evidence.runs)),
+        cautions=tuple(_cautions(tasks, runs)),
         name=visible(name),
         anchor=anchor,
         description=visible(record.description),
@@ -215,6 +222,14 @@ def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> Task
         validity=_validity(tasks, names),
         cost=_cost(tasks, names),
     )
+
+
+def _cautions(tasks: Sequence[TaskResult | None], runs: Sequence[Run]) -> Iterator[str]:
+    """What a reader of the scores must know of single models."""
+    for label, task in zip(run_labels(runs), tasks, strict=True):
+        if task is not None:
+            for text in warnings(task.validity, THRESHOLDS):
+                yield f"{short(label)}: {text}"
 
 
 def _task_facts(record: TaskRecord) -> tuple[Fact, ...]:
@@ -282,13 +297,17 @@ def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> Plain
         "Cut off at the limit",
         "Thinking unfinished",
         "Empty",
+        "No answer found",
+        "Repeats itself",
+        "Start doubled",
     )
 
     def values(task: TaskResult) -> tuple[str, ...]:
         found = task.validity
         shortened = (found.truncated, found.lost_shots)
         cut_off = (found.unfinished, found.unfinished_thinking)
-        counts = (found.samples, found.failed, *shortened, *cut_off, found.empty)
+        of_answers = (found.empty, found.unparsed, found.looped, found.doubled_start)
+        counts = (found.samples, found.failed, *shortened, *cut_off, *of_answers)
         return (_prompts(task), *(amount(count) for count in counts))
 
     return _table(headings, tasks, names, values)

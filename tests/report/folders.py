@@ -235,6 +235,9 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
                 unfinished=number < model.unfinished,
                 unfinished_thinking=False,
                 empty=False,
+                unparsed=False,
+                looped=False,
+                doubled_start=False,
                 failed=failed,
                 error="The server did not answer." if failed else "",
             )

@@ -6,13 +6,13 @@ import re
 import pytest
 from rich.console import Console
 
+from evalharness.report.layouts import render_single
 from evalharness.report.leaderboard import Run, build_leaderboard
-from evalharness.report.render import render_report
 from evalharness.report.terminal import print_table
 from evalharness.report.text import money
 from evalharness.report.view import build_page
 from evalharness.results import Method, TaskResult
-from tests.report.runs import metric, run, task
+from tests.report.runs import evidence_of_runs, metric, run, task
 
 LETTERS = Method(name="letter", reason="it gives no log-probabilities")
 SCORE = metric(0.5, (0.4, 0.6))
@@ -21,6 +21,10 @@ SCORE = metric(0.5, (0.4, 0.6))
 def by_letters() -> TaskResult:
     scores = {"letter_accuracy": SCORE, "letters_given": SCORE}
     return task(scores, prompt_hash="bb" * 32, method=LETTERS)
+
+
+def rendered(runs: list[Run], *, title: str) -> str:
+    return render_single(evidence_of_runs(runs), title=title)
 
 
 def printed(*runs: Run) -> str:
@@ -61,7 +65,7 @@ def test_a_task_shows_the_metrics_of_all_runs() -> None:
         run("a-likely", {"quiz": task({"acc_norm": SCORE, "acc": SCORE})}),
         run("b-lettered", {"quiz": by_letters()}),
     ]
-    page = build_page(runs, "title")
+    page = build_page(evidence_of_runs(runs), "title")
     (section,) = page.tasks
     names = [heading.name for heading in section.headings]
     assert names == ["acc_norm", "acc", "letter_accuracy", "letters_given"]
@@ -80,9 +84,11 @@ def test_there_is_a_price_where_one_was_given() -> None:
     table = printed(priced("paid", 12.345), priced("free", 0.0))
     (line,) = [line for line in table.splitlines() if "of all answers" in line]
     assert re.findall(r"12\.35|–", line) == ["–", "12.35"]  # free, paid: in order of names
-    page = render_report([priced("paid", 12.345), priced("free", 0.0)], title="t")
+    page = rendered([priced("paid", 12.345), priced("free", 0.0)], title="t")
     assert page.count("of all answers") == 1
-    (section, other) = build_page([priced("paid", 12.345), priced("free", 0.0)], "t").tasks
+    (section, other) = build_page(
+        evidence_of_runs([priced("paid", 12.345), priced("free", 0.0)]), "t"
+    ).tasks
     assert section.cost.headings[-1] == "Price"
     assert sorted(row[-1] for row in section.cost.rows) == ["12.35", "–"]
     assert other.cost.headings[-1] == "Peak memory"
@@ -91,7 +97,7 @@ def test_there_is_a_price_where_one_was_given() -> None:
 def test_without_prices_there_is_no_place_for_them() -> None:
     runs = [priced("one", 0.0), priced("two", 0.0)]
     assert "price" not in printed(*runs)
-    assert "of all answers" not in render_report(runs, title="t")
+    assert "of all answers" not in rendered(runs, title="t")
 
 
 @pytest.mark.parametrize(
