@@ -25,6 +25,8 @@ def _absent(marker: str) -> str | None:
         return "EVALHARNESS_ORACLES names no folder"
     if marker == "browser" and shutil.which("chromium") is None:
         return "there is no chromium"
+    if marker == "validator" and not (os.environ.get("EVALHARNESS_VNU") and shutil.which("java")):
+        return "EVALHARNESS_VNU names no vnu.jar, or there is no java"
     return None
 
 

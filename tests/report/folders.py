@@ -54,13 +54,14 @@ WORDS = [
 
 @dataclass(frozen=True)
 class MadeTask:
-    """A task; `graded` ones score from 0 to 1, others 0 or 1."""
+    """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name."""
 
     name: str
     family: str
     graded: bool = False
     ideal: float | None = None
     warning: str = ""
+    ids: str = ""
 
     @property
     def metric(self) -> Metric:
@@ -220,7 +221,7 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
         answer = model.outputs.get(number, answer)
         rows.append(
             SampleRow(
-                id=f"{task.name}-{number:05}",
+                id=f"{task.ids or task.name}-{number:05}",
                 group=None,
                 slices={"length": "short" if hardness < 0.5 else "long"},
                 prompt_hash="aa" * 32,
