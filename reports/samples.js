@@ -387,7 +387,7 @@
 
   function output(texts, model, sample, wanted) {
     const [, responses, extracted, error] = texts.o[model];
-    const card = document.createElement("section");
+    const card = document.createElement("div");
     card.className = model === state.a || model === state.b ? "output side" : "output";
     const header = document.createElement("header");
     const side = model === state.a ? "A · " : model === state.b ? "B · " : "";
@@ -396,7 +396,6 @@
     index.flags.forEach((flag) => {
       if (flags(model, sample) & bit(flag)) header.append(element("span", FLAG_WORDS[flag], "flag"));
     });
-    card.setAttribute("aria-label", name);
     card.append(header);
     if (error) card.append(element("p", error, "banner"));
     responses.forEach((text, number) => {

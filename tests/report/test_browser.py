@@ -137,14 +137,14 @@ def test_the_button_changes_the_theme(browser: Browser, reports: Path) -> None:
 
 def column(opened: Opened, name: str) -> list[str]:
     """The cells of a column in the order of the rows that are shown."""
-    return [str(text) for text in opened.page.evaluate(
-        """(name) => {
-          const board = document.getElementById("board");
-          const place = [...board.tHead.rows[0].cells].findIndex((cell) => cell.dataset.name === name);
-          return [...board.tBodies[0].rows].filter((row) => !row.hidden).map((row) => row.cells[place].dataset.sort);
-        }""",
-        name,
-    )]  # fmt: skip
+    script = """(name) => {
+      const board = document.getElementById("board");
+      const headings = [...board.tHead.rows[0].cells];
+      const place = headings.findIndex((heading) => heading.dataset.name === name);
+      const shown = [...board.tBodies[0].rows].filter((row) => !row.hidden);
+      return shown.map((row) => row.cells[place].dataset.sort);
+    }"""
+    return [str(text) for text in opened.page.evaluate(script, name)]
 
 
 def test_sorting_puts_missing_scores_last_both_ways(browser: Browser, reports: Path) -> None:
