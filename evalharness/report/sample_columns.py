@@ -26,7 +26,8 @@ FLAGS = (
 )
 """What the bits of a sample's flags are, from the lowest; MISSING is of one that was not asked."""
 MISSING = 1 << 15
-TEXTS = ("id", "slices", "target", "references", "prompts", "responses", "extracted", "error")
+SHARED = ("slices", "target", "references")
+OWN = ("prompts", "responses", "extracted", "error")
 _AT_ONCE = 1000
 
 Places = NDArray[np.int64]
@@ -169,51 +170,66 @@ def _spread(values: NDArray[Any], places: Places, missing: float) -> NDArray[Any
     return np.where(places < 0, missing, values[places])
 
 
-def read_texts(
-    samples: TaskSamples, chosen: Places
-) -> Iterator[tuple[int, list[dict[str, Any] | None]]]:
-    """(place, a row of each model's file or None) of the chosen samples, in rising order.
+@dataclass(frozen=True, slots=True)
+class SampleTexts:
+    """A sample's texts: what all models have in common, and each model's own or None."""
+
+    shared: dict[str, Any]
+    own: tuple[dict[str, Any] | None, ...]
+
+
+def read_texts(samples: TaskSamples, chosen: Places) -> Iterator[SampleTexts]:
+    """The texts of the chosen samples, whose places must rise.
 
     Raises DataError when a file cannot be read.
     """
     import pyarrow
 
-    readers = [
-        _rows(path, places[chosen])
-        for path, places in zip(samples.files, samples.places, strict=True)
+    wanted = [places[chosen] for places in samples.places]
+    own = [_rows(path, places, OWN) for path, places in zip(samples.files, wanted, strict=True)]
+    # What is the same for all models is read from the first one that has the sample.
+    first = np.argmax(np.stack(wanted) >= 0, axis=0)
+    shared = [
+        _rows(path, np.where(first == model, places, -1), SHARED)
+        for model, (path, places) in enumerate(zip(samples.files, wanted, strict=True))
     ]
     try:
-        for place, *rows in zip(chosen, *readers, strict=True):
-            yield int(place), rows
+        for model in first:
+            common = [next(rows) for rows in shared][model]
+            assert common is not None
+            yield SampleTexts(common, tuple(next(rows) for rows in own))
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"the samples of {samples.name} cannot be read: {error}.") from None
 
 
-def _rows(path: Path, places: Places) -> Iterator[dict[str, Any] | None]:
+def _rows(path: Path, places: Places, columns: Sequence[str]) -> Iterator[dict[str, Any] | None]:
     """The rows of a file at places, -1 for none; a file in another order is read whole."""
     present = places[places >= 0]
-    rows = _in_order(path, present) if (np.diff(present) > 0).all() else _taken(path, present)
+    read = _in_order if (np.diff(present) > 0).all() else _taken
+    rows = read(path, present, columns)
     for place in places:
         yield next(rows) if place >= 0 else None
 
 
-def _in_order(path: Path, places: Places) -> Iterator[dict[str, Any]]:
+def _in_order(path: Path, places: Places, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet
 
     start = 0
     with pyarrow.parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_AT_ONCE, columns=list(TEXTS)):
+        for batch in file.iter_batches(batch_size=_AT_ONCE, columns=list(columns)):
             low, high = np.searchsorted(places, [start, start + len(batch)])
-            if high > low:
+            if high - low == len(batch):
+                yield from batch.to_pylist()
+            elif high > low:
                 yield from batch.take(places[low:high] - start).to_pylist()
             start += len(batch)
             if high == len(places):
                 return
 
 
-def _taken(path: Path, places: Places) -> Iterator[dict[str, Any]]:
+def _taken(path: Path, places: Places, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(path, columns=list(TEXTS))
+    table = pyarrow.parquet.read_table(path, columns=list(columns))
     for start in range(0, len(places), _AT_ONCE):
         yield from table.take(places[start : start + _AT_ONCE]).to_pylist()

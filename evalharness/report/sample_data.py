@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalharness.report.sample_columns import TaskSamples, read_texts
-from evalharness.report.text import redacted, short, visible
+from evalharness.report.text import may_be_redacted, redacted, short, visible
 from evalharness.results import TaskRecord
 
 LARGEST_PIECE = 512 * 1024
@@ -23,6 +23,7 @@ _LARGEST_PACKED = LARGEST_PIECE * 3 // 4 - 1024
 # So much text is hardly ever more than the largest piece once it is packed.
 _TEXT_AT_ONCE = 1_200_000
 _LEVEL = 5
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 Keep = Callable[[str], str]
@@ -74,7 +75,6 @@ def pack_task(
     flags = np.ascontiguousarray(samples.flags[:, chosen], dtype="<u2")
     metric = samples.metric_result
     best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
-    ids = [redacted(text) for text in samples.ids.take(chosen).to_pylist()]
     return PackedTask(
         name=visible(samples.name),
         metric=visible(samples.metric),
@@ -87,7 +87,7 @@ def pack_task(
         total=samples.n,
         shown=len(chosen),
         numbers=tuple(_numbers(scores.tobytes() + flags.tobytes(), keep)),
-        ids=tuple(_texts(ids, keep)),
+        ids=tuple(_texts(samples.ids.take(chosen).to_pylist(), keep)),
         texts=tuple(_texts(_sample_texts(samples, chosen, longest), keep)),
         notes=tuple(map(visible, samples.notes)),
     )
@@ -118,7 +118,10 @@ def _texts(texts: Iterable[Any], keep: Keep) -> Iterator[Piece]:
     held: list[str] = []
     size = first = 0
     for text in texts:
-        line = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
+        line = _ENCODE(text)
+        # Few samples have anything to take out; to look at each of their texts takes long.
+        if may_be_redacted(line):
+            line = _ENCODE(_redacted(text))
         held.append(line)
         size += len(line)
         if size >= _TEXT_AT_ONCE:
@@ -147,36 +150,42 @@ def _sample_texts(
     samples: TaskSamples, chosen: NDArray[np.int64], longest: int
 ) -> Iterator[dict[str, Any]]:
     """Of each sample what is the same for all models once, and each model's own."""
-    for _, rows in read_texts(samples, chosen):
+    for texts in read_texts(samples, chosen):
         prompts: dict[tuple[str, ...], int] = {}
-        outputs: list[list[Any] | None] = []
-        for row in rows:
-            if row is None:
-                outputs.append(None)
-                continue
-            asked = tuple(_cut(text, longest) for text in dict.fromkeys(row["prompts"]))
-            outputs.append(
-                [
-                    prompts.setdefault(asked, len(prompts)),
-                    [_cut(text, longest) for text in row["responses"]],
-                    # Of what is extracted only what differs from the response is worth a place.
-                    [_cut(text, longest) for text in row["extracted"]]
-                    if row["extracted"] != row["responses"]
-                    else 0,
-                    redacted(row["error"]),
-                ]
-            )
-        known = next(row for row in rows if row is not None)
+        outputs = [row and _output(row, prompts, longest) for row in texts.own]
+        shared = texts.shared
         yield {
-            "s": {redacted(k): redacted(v) for k, v in json.loads(known["slices"]).items()},
-            "t": _cut(known["target"], longest),
-            "r": [_cut(text, longest) for text in known["references"]],
-            "p": [list(asked) for asked in prompts],
+            "s": json.loads(shared["slices"]),
+            "t": _cut(shared["target"], longest),
+            "r": [_cut(text, longest) for text in shared["references"]],
+            "p": [[_cut(text, longest) for text in asked] for asked in prompts],
             "o": outputs,
         }
 
 
+def _output(row: dict[str, Any], prompts: dict[tuple[str, ...], int], longest: int) -> list[Any]:
+    """The place of the prompt among the sample's prompts, responses, answers, and an error."""
+    asked = tuple(dict.fromkeys(row["prompts"]))
+    responses, extracted = row["responses"], row["extracted"]
+    return [
+        prompts.setdefault(asked, len(prompts)),
+        [_cut(text, longest) for text in responses],
+        # Of what is extracted only what differs from the response is worth a place.
+        0 if extracted == responses else [_cut(text, longest) for text in extracted],
+        row["error"],
+    ]
+
+
 def _cut(text: str, longest: int) -> str:
-    if len(text) > longest:
-        text = f"{text[:longest]} ⟦{len(text) - longest:,} more characters are not shown⟧"
-    return redacted(text)
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]} ⟦{len(text) - longest:,} more characters are not shown⟧"
+
+
+def _redacted(value: Any) -> Any:
+    """The same with every text in it redacted."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {redacted(key): _redacted(one) for key, one in value.items()}
+    return [_redacted(one) for one in value] if isinstance(value, list) else value

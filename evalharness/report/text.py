@@ -32,9 +32,14 @@ def spelled_out(text: str) -> str:
     )
 
 
+def may_be_redacted(text: str) -> bool:
+    """False if there is nothing in the text that `redacted` takes out."""
+    return any(part in text for part in _REDACTED_PARTS)
+
+
 def redacted(text: str) -> str:
     """The text with home folders shortened to ~ and what looks like a key or token taken out."""
-    if not any(part in text for part in _REDACTED_PARTS):
+    if not may_be_redacted(text):
         return text
     return _KEY.sub("[redacted]", _HOME.sub("~", text))
 
