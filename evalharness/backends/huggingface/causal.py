@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.backends.answers import Asked, Texts, Totals
-from evalharness.backends.checkpoint_backend import CheckpointBackend
+from evalharness.backends.answers import Asked, Texts, Totals, causal_jobs, causal_work
+from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward
@@ -36,7 +36,7 @@ class _Loaded:
     layout: Layout | None
 
 
-class CausalBackend(CheckpointBackend):
+class CausalBackend(PromptBackend):
     """Scores and generates with a class of AutoModelForCausalLM."""
 
     def __init__(self, found: FoundModel) -> None:
@@ -61,7 +61,8 @@ class CausalBackend(CheckpointBackend):
         self.load_seconds = 0.0
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        totals = Totals(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        work = causal_work(asked, self.tokenizer, self.model.max_length)
+        totals = Totals(work, self.model.dtype)
         yield from totals.answered()
         for result in self._scores(totals.queries):
             yield from totals.add(result)
@@ -78,7 +79,8 @@ class CausalBackend(CheckpointBackend):
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write
 
-        texts = Texts(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        jobs = causal_jobs(asked, self.tokenizer, self.model.max_length)
+        texts = Texts(jobs, self.model.dtype)
         yield from texts.answered()
         forward = self._load().forward
         continuations = write(
