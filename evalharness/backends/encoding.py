@@ -64,6 +64,16 @@ class TextTokenizer(Protocol):
     def started(self, text: str) -> str: ...
 
 
+class Vocabulary(Protocol):
+    """Which tokens a tokenizer has."""
+
+    @property
+    def vocabulary_size(self) -> int: ...
+
+    @property
+    def largest_token(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
     """A log-likelihood request in tokens.
@@ -153,7 +163,7 @@ def _own(tokens: list[int], start: int) -> list[int]:
     return tokens[1:] if tokens[:1] == [start] else tokens
 
 
-def check_vocabulary(tokenizer: TextTokenizer, vocabulary_size: int, folder: str) -> None:
+def check_vocabulary(tokenizer: Vocabulary, vocabulary_size: int, folder: str) -> None:
     """Raises DataError for a tokenizer with a token that the model has no embedding for."""
     if tokenizer.vocabulary_size > vocabulary_size:
         raise DataError(

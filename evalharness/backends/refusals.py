@@ -4,3 +4,8 @@ NOT_MASKED = (
     "each token is scored with itself masked, which only masked models can do, such as BERT, "
     "RoBERTa, ALBERT and ModernBERT (hf:PATH)"
 )
+MASKED_MODELS_SCORE_NO_CONTINUATIONS = (
+    "a masked model gives no likelihood of a text that follows another; it answers tasks whose "
+    "texts are scored with each token masked alone, and causal models answer this one"
+)
+MASKED_MODELS_WRITE_NOTHING = "a masked model writes no texts; causal and encoder-decoder models do"

@@ -17,6 +17,10 @@ def open_huggingface(spec: ModelSpec) -> Backend:
         from evalharness.backends.huggingface.causal import CausalBackend
 
         return CausalBackend(found)
+    if found.kind == "masked":
+        from evalharness.backends.huggingface.masked import MaskedBackend
+
+        return MaskedBackend(found)
     raise DataError(
         f"{found.folder}: {found.architecture} is a model of the kind {found.kind!r}; hf: knows "
         "the kind 'causal' (classes of AutoModelForCausalLM)."

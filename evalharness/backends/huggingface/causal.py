@@ -12,6 +12,7 @@ from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
+from evalharness.backends.huggingface.options import refuse_options
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.tokens import read_tokenizer
@@ -45,6 +46,11 @@ class CausalBackend(PromptBackend):
         """
         self._found = found
         options = found.options
+        refuse_options(
+            found.spec,
+            ("source_language", "target_language"),
+            f"{found.architecture} is a causal model, which is told in the prompt what to write",
+        )
         tokenizer = read_tokenizer(
             found.folder,
             options.chat_template,

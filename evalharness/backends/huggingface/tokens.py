@@ -48,8 +48,8 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
             )
     except Exception as error:  # every tokenizer has errors of its own
         raise DataError(
-            f"{folder} has no tokenizer.json, and transformers finds no other tokenizer in it: "
-            f"{said(error)}"
+            f"{folder} has no tokenizer that transformers can read: {said(error)} Copy the "
+            "tokenizer's files from where the checkpoint comes from."
         ) from None
 
 
