@@ -95,6 +95,28 @@ class EncodedJob:
     dropped_shots: int
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt apart from what follows it, with the shots that are left; it may be too long."""
+
+    tokens: list[int]
+    dropped_shots: int
+
+
+def encode_prompts(
+    tokenizer: TextTokenizer, requests: Sequence[LogLikelihood | Generation], max_length: int
+) -> Iterator[EncodedPrompt | Failure]:
+    """Tokens of each prompt, for models that read it apart from what follows it.
+
+    It has as many of its shots as `max_length` tokens hold, and is not cut.
+    """
+    for some in _parts(requests):
+        render = _Renderer(tokenizer)
+        texts = [_Text(request, "", max_length, render) for request in some]
+        for fitted in _fit(tokenizer, texts):
+            yield fitted.failure or EncodedPrompt(fitted.tokens, fitted.dropped_shots)
+
+
 def encode_log_likelihoods(
     tokenizer: TextTokenizer, requests: Sequence[LogLikelihood], max_length: int
 ) -> Iterator[EncodedQuery | Failure]:

@@ -4,6 +4,10 @@ NOT_MASKED = (
     "each token is scored with itself masked, which only masked models can do, such as BERT, "
     "RoBERTa, ALBERT and ModernBERT (hf:PATH)"
 )
+ENCODERS_NEED_A_SOURCE = (
+    "the texts have no prompt, and an encoder-decoder model scores or writes a text given another "
+    "one; causal models answer this task"
+)
 MASKED_MODELS_SCORE_NO_CONTINUATIONS = (
     "a masked model gives no likelihood of a text that follows another; it answers tasks whose "
     "texts are scored with each token masked alone, and causal models answer this one"

@@ -1,0 +1,137 @@
+"""Encoder-decoder models of transformers as a backend: T5, BART, Marian, mBART, M2M100, NLLB, ...
+
+The encoder reads shots and prompt, the decoder writes the text or is given the continuation, whose
+tokens alone are scored: neither what the decoder begins with nor the end of the text counts.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from evalharness.backends.answers import Asked, Texts, Totals
+from evalharness.backends.checkpoint_backend import PromptBackend
+from evalharness.backends.encoding import check_vocabulary
+from evalharness.backends.huggingface.context import context_length
+from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.languages import direction_of
+from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
+from evalharness.backends.huggingface.seq2seq_scoring import padding_is_right, score_targets
+from evalharness.backends.huggingface.seq2seq_tokens import (
+    SourceTokenizer,
+    encode_sources,
+    encode_targets,
+)
+from evalharness.backends.huggingface.tokens import library_tokenizer
+from evalharness.backends.refusals import ENCODERS_NEED_A_SOURCE
+from evalharness.backends.settings import check_thinking
+from evalharness.engine.generation import Ends
+from evalharness.errors import DataError
+from evalharness.records import Instance, Outcome, WholeText, whole_prompt
+
+log = logging.getLogger("evalharness")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A model, and whether a probe has found that padding changes no score."""
+
+    forward: Forward
+    padding: bool
+
+
+class Seq2seqBackend(PromptBackend):
+    """Scores and generates with a class of AutoModelForSeq2SeqLM."""
+
+    def __init__(self, found: FoundModel) -> None:
+        """Raises DataError for a checkpoint whose parts do not belong together, and UsageError for
+        languages that are missing or not known.
+        """
+        self._found = found
+        library = library_tokenizer(found.folder, found.options.trust_remote_code)
+        self._direction = direction_of(found, library)
+        tokenizer = SourceTokenizer(found, library, self._direction)
+        check_thinking(found.spec, found.options.thinking, tokenizer)
+        vocabulary = int(found.config.get_text_config(encoder=True).vocab_size)
+        check_vocabulary(tokenizer, vocabulary, str(found.folder))
+        super().__init__(found.folder, found.files, tokenizer, found.device)
+        self._sources = tokenizer
+        model = check_model(found)
+        _check_class(found, model)
+        length = context_length(found)
+        self.model = found.record(length, int(model.num_parameters()))
+        self._loaded: _Loaded | None = None
+        self.load_seconds = 0.0
+
+    def unsupported(self, instance: Instance) -> str | None:
+        """What has no prompt is: there would be nothing for the encoder to read."""
+        reason = super().unsupported(instance)
+        if reason is None:
+            request = instance.request
+            if isinstance(request, WholeText) or not whole_prompt(request):
+                return ENCODERS_NEED_A_SOURCE
+        return reason
+
+    def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        requests = [request for _, request in asked.scored]
+        work = encode_targets(self._sources, requests, self._direction.start, self.model.max_length)
+        indices = (index for index, _ in asked.scored)
+        totals = Totals(zip(indices, work, strict=True), self.model.dtype)
+        yield from totals.answered()
+        loaded = self._load()
+        scores = score_targets(
+            loaded.forward,
+            totals.queries,
+            batch_size=self._found.options.batch_size,
+            padding=loaded.padding,
+        )
+        for score in scores:
+            yield from totals.add(score)
+
+    def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
+        from evalharness.backends.huggingface.writing import padding_is_right, write
+
+        requests = [request for _, request in asked.written]
+        start = self._direction.start
+        jobs = encode_sources(self._sources, requests, start, self.model.max_length)
+        indices = (index for index, _ in asked.written)
+        texts = Texts(zip(indices, jobs, strict=True), self.model.dtype)
+        yield from texts.answered()
+        forward = self._load().forward
+        continuations = write(
+            forward,
+            texts.jobs,
+            Ends(self.tokenizer.decode, self.tokenizer.end_tokens),
+            batch_size=self._found.options.batch_size,
+            padding=padding_is_right(forward, start),
+            decoder_start=start,
+        )
+        for result in continuations:
+            yield texts.outcome(result)
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            started = time.perf_counter()
+            forward = Forward(load_model(self._found))
+            padding = padding_is_right(forward, self._direction.start)
+            if not padding:
+                log.info("%s: texts are not padded", self._found.architecture)
+            self._loaded = _Loaded(forward, padding)
+            self.load_seconds = time.perf_counter() - started
+        return self._loaded
+
+
+def _check_class(found: FoundModel, model: Any) -> None:
+    """Raises DataError for a class that does not go from text to text in the usual way."""
+    from transformers import GenerationMixin
+
+    asked = inspect.signature(model.forward).parameters
+    missing = {"input_ids", "decoder_input_ids", "encoder_outputs"} - asked.keys()
+    if missing or type(model).generate is not GenerationMixin.generate:
+        reason = "reads no texts" if missing else "generates in a way of its own"
+        raise DataError(
+            f"{found.folder}: {found.architecture} {reason}. hf: runs encoder-decoder models that "
+            "read and write texts: T5, BART, Marian, mBART, M2M100, NLLB, Pegasus and others."
+        )
