@@ -12,7 +12,7 @@ _NAMES = (
     "n_positions",
     "max_seq_len",
     "max_sequence_length",
-    "max_decoder_position_embeddings",
+    "max_encoder_position_embeddings",
     "seq_length",
 )
 # For models that could read texts of any length and do not say what they were trained on.

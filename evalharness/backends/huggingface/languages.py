@@ -18,20 +18,22 @@ _SHOWN = 3  # codes named in an error
 class Direction:
     """What a model is told besides the text.
 
-    before  text that is put before every source
-    start   tokens that the decoder begins with; they are given, and never scored
+    before     text that is put before every source
+    start      tokens that the decoder begins with; they are given, and never scored
+    languages  tokens that name a language, and are no part of a text
     """
 
     before: str
     start: tuple[int, ...]
+    languages: frozenset[int] = frozenset()
 
 
 def direction_of(found: FoundModel, tokenizer: Any) -> Direction:
     """The direction that the options ask for; the tokenizer, transformers' own, is set to it.
 
-    A checkpoint whose tokenizer_config.json names its languages (`src_lang`, `tgt_lang`), as one
-    that was fine-tuned for one direction, needs no options. Raises UsageError for a language that
-    is missing, not known, or of no use to this model.
+    A checkpoint whose tokenizer_config.json names both languages (`src_lang`, `tgt_lang`), as one
+    that was fine-tuned for one direction may, needs no options. Raises UsageError for a language
+    that is missing, not known, or of no use to this model.
     """
     marks = getattr(tokenizer, "supported_language_codes", None)
     if marks:
@@ -66,14 +68,17 @@ def _coded(found: FoundModel, tokenizer: Any) -> Direction:
     """
     codes = language_codes(tokenizer)
     settings = read_json(found.folder / "tokenizer_config.json")
-    source = _language(found, "source_language", settings.get("src_lang"), codes)
-    target = _language(found, "target_language", settings.get("tgt_lang"), codes)
+    own = (settings.get("src_lang"), settings.get("tgt_lang"))
+    # save_pretrained writes a source that nobody chose: only both are a direction.
+    named = own if all(isinstance(code, str) for code in own) else (None, None)
+    source = _language(found, "source_language", named[0], codes)
+    target = _language(found, "target_language", named[1], codes)
     tokenizer.src_lang, tokenizer.tgt_lang = source, target
     language = codes[target]
     labels = tokenizer(text_target="a")["input_ids"]
-    if labels[-1] == language and found.config.model_type in _WRAPPING:
-        return Direction("", (language,))
-    return Direction("", (_decoder_start(found), language))
+    wraps = labels[-1] == language and found.config.model_type in _WRAPPING
+    start = (language,) if wraps else (_decoder_start(found), language)
+    return Direction("", start, frozenset(codes.values()))
 
 
 def language_codes(tokenizer: Any) -> dict[str, int]:
@@ -135,8 +140,9 @@ def _decoder_start(found: FoundModel) -> int:
 
 
 def _named(found: FoundModel, name: str) -> int | None:
-    generation = read_json(found.folder / "generation_config.json")
-    for value in (generation.get(name), getattr(found.config, name, None)):
-        if isinstance(value, int):
-            return value
-    return None
+    """What the settings of generation say, which in older checkpoints stand in config.json."""
+    generation, config = (
+        read_json(found.folder / file) for file in ("generation_config.json", "config.json")
+    )
+    values = (generation.get(name), getattr(found.config, name, None), config.get(name))
+    return next((value for value in values if isinstance(value, int)), None)

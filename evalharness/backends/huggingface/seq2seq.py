@@ -18,8 +18,9 @@ from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.languages import direction_of
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
-from evalharness.backends.huggingface.seq2seq_scoring import padding_is_right, score_targets
+from evalharness.backends.huggingface.seq2seq_scoring import padding_keeps_scores, score_targets
 from evalharness.backends.huggingface.seq2seq_tokens import (
+    Lengths,
     SourceTokenizer,
     encode_sources,
     encode_targets,
@@ -61,6 +62,9 @@ class Seq2seqBackend(PromptBackend):
         model = check_model(found)
         _check_class(found, model)
         length = context_length(found)
+        # LED reads more than it can write.
+        written = getattr(found.config, "max_decoder_position_embeddings", None) or length
+        self._lengths = Lengths(length, min(length, written))
         self.model = found.record(length, int(model.num_parameters()))
         self._loaded: _Loaded | None = None
         self.load_seconds = 0.0
@@ -76,7 +80,7 @@ class Seq2seqBackend(PromptBackend):
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         requests = [request for _, request in asked.scored]
-        work = encode_targets(self._sources, requests, self._direction.start, self.model.max_length)
+        work = encode_targets(self._sources, requests, self._direction.start, self._lengths)
         indices = (index for index, _ in asked.scored)
         totals = Totals(zip(indices, work, strict=True), self.model.dtype)
         yield from totals.answered()
@@ -95,7 +99,7 @@ class Seq2seqBackend(PromptBackend):
 
         requests = [request for _, request in asked.written]
         start = self._direction.start
-        jobs = encode_sources(self._sources, requests, start, self.model.max_length)
+        jobs = encode_sources(self._sources, requests, start, self._lengths)
         indices = (index for index, _ in asked.written)
         texts = Texts(zip(indices, jobs, strict=True), self.model.dtype)
         yield from texts.answered()
@@ -115,7 +119,7 @@ class Seq2seqBackend(PromptBackend):
         if self._loaded is None:
             started = time.perf_counter()
             forward = Forward(load_model(self._found))
-            padding = padding_is_right(forward, self._direction.start)
+            padding = padding_keeps_scores(forward, self._direction.start)
             if not padding:
                 log.info("%s: texts are not padded", self._found.architecture)
             self._loaded = _Loaded(forward, padding)

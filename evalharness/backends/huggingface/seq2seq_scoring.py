@@ -130,7 +130,7 @@ def _logits(forward: Forward, batch: Sequence[TargetQuery]) -> Tensor:
     return found.logits  # type: ignore[no-any-return]
 
 
-def padding_is_right(forward: Forward, start: tuple[int, ...]) -> bool:
+def padding_keeps_scores(forward: Forward, start: tuple[int, ...]) -> bool:
     """Is a target as likely alone as beside a longer one, where padding fills up both?"""
     numbers = torch.Generator().manual_seed(0)
 

@@ -1,6 +1,7 @@
 """Sources and targets of encoder-decoder models as tokens."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from evalharness.backends.answers import Work
@@ -12,6 +13,14 @@ from evalharness.backends.huggingface.tokens import LibraryTokenizer
 from evalharness.backends.settings import template_variables
 from evalharness.engine.jobs import Job
 from evalharness.records import Failure, Generation, LogLikelihood
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How many tokens there may be at most: of a source, and of a target with what begins it."""
+
+    source: int
+    target: int
 
 
 class SourceTokenizer(LibraryTokenizer):
@@ -26,9 +35,15 @@ class SourceTokenizer(LibraryTokenizer):
             tokenizer, found.folder, options.chat_template, template_variables(options.thinking)
         )
         self._direction = direction
+        self._unspoken |= direction.languages
         text, whole = self._plain("a"), self._whole(["a"])[0]
         first = next(i for i in range(len(whole)) if whole[i : i + len(text)] == text)
         self._before, self._behind = whole[:first], whole[first + len(text) :]
+
+    @property
+    def largest_token(self) -> int:
+        """Of M2M100's, get_vocab() leaves out the languages."""
+        return max(super().largest_token, *self._before, *self._behind, *self._direction.start)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each source, special tokens included."""
@@ -63,30 +78,30 @@ def encode_targets(
     tokenizer: SourceTokenizer,
     requests: Sequence[LogLikelihood],
     start: tuple[int, ...],
-    max_length: int,
+    lengths: Lengths,
 ) -> Iterator[Work[TargetQuery] | Failure]:
     """Each prompt is the source, and the continuation, from its first letter on, the target.
 
-    start: what the decoder begins with. max_length: tokens of a source, and of a target with its
-    start, each. A source that is longer first loses its shots and then its beginning.
+    start: what the decoder begins with. A source that is too long first loses its shots and then
+    its beginning.
     """
-    sources = encode_prompts(tokenizer, requests, max_length)
+    sources = encode_prompts(tokenizer, requests, lengths.source)
     for request, source in zip(requests, sources, strict=True):
         if isinstance(source, Failure):
             yield source
             continue
         text = request.continuation.lstrip() or request.continuation
         targets = tuple(tokenizer.encode_target(text))
-        query = TargetQuery(_source(tokenizer, source, max_length), start, targets)
+        query = TargetQuery(_source(tokenizer, source, lengths), start, targets)
         if not targets:
             yield Failure("the continuation has no tokens of its own")
-        elif len(query.decoded) > max_length:
+        elif len(query.decoded) > lengths.target:
             yield Failure(
-                f"the continuation has {len(targets)} tokens, but the model's context is "
-                f"{max_length}, of which {len(start)} are what the decoder begins with"
+                f"the continuation has {len(targets)} tokens, but the decoder's context is "
+                f"{lengths.target}, of which {len(start)} are what it begins with"
             )
         else:
-            truncated = len(source.tokens) > max_length
+            truncated = len(source.tokens) > lengths.source
             yield Work([query], truncated, source.dropped_shots)
 
 
@@ -94,26 +109,28 @@ def encode_sources(
     tokenizer: SourceTokenizer,
     requests: Sequence[Generation],
     start: tuple[int, ...],
-    max_length: int,
+    lengths: Lengths,
 ) -> Iterator[EncodedJob | Failure]:
     """Each prompt is the source of a text to be written; the rest as in encode_targets."""
-    sources = encode_prompts(tokenizer, requests, max_length)
+    sources = encode_prompts(tokenizer, requests, lengths.source)
     for request, source in zip(requests, sources, strict=True):
         if isinstance(source, Failure):
             yield source
-        elif len(start) + request.max_tokens > max_length:
+        elif len(start) + request.max_tokens > lengths.target:
             yield Failure(
-                f"{request.max_tokens} tokens are to be generated, but the model's context is "
-                f"{max_length}, of which {len(start)} are what the decoder begins with"
+                f"{request.max_tokens} tokens are to be generated, but the decoder's context is "
+                f"{lengths.target}, of which {len(start)} are what it begins with"
             )
         else:
             job = Job(
-                _source(tokenizer, source, max_length),
+                _source(tokenizer, source, lengths),
                 *(request.max_tokens, request.stop, request.sampling),
             )
-            yield EncodedJob(job, len(source.tokens) > max_length, source.dropped_shots)
+            truncated = len(source.tokens) > lengths.source
+            yield EncodedJob(job, truncated, source.dropped_shots)
 
 
-def _source(tokenizer: SourceTokenizer, source: EncodedPrompt, max_length: int) -> tuple[int, ...]:
-    tokens = source.tokens
-    return tuple(tokens if len(tokens) <= max_length else tokenizer.shortened(tokens, max_length))
+def _source(tokenizer: SourceTokenizer, source: EncodedPrompt, lengths: Lengths) -> tuple[int, ...]:
+    if len(source.tokens) <= lengths.source:
+        return tuple(source.tokens)
+    return tuple(tokenizer.shortened(source.tokens, lengths.source))

@@ -3,6 +3,7 @@
 Where there is a tokenizer.json, prompts become the same tokens as with `builtin:`.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            # Marian's recommends a package whose result it does not use.
+            warnings.simplefilter("ignore")
             return AutoTokenizer.from_pretrained(
                 str(folder), trust_remote_code=trust_remote_code, local_files_only=True
             )
