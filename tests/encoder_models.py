@@ -266,6 +266,11 @@ SEQ2SEQ: dict[str, tuple[str, Any, dict[str, Any]]] = {
         lambda _: roberta_tokenizer(),
         {**WIDTHS, **FAIRSEQ, "decoder_start_token_id": 2, "forced_bos_token_id": 0},
     ),
+    "BART, nothing forced": (
+        "BartForConditionalGeneration",
+        lambda _: roberta_tokenizer(),
+        {**WIDTHS, **FAIRSEQ, "decoder_start_token_id": 2},
+    ),
     "Pegasus": (
         "PegasusForConditionalGeneration",
         lambda _: t5_tokenizer(),

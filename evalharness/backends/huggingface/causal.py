@@ -10,7 +10,7 @@ from evalharness.backends.answers import Asked, Texts, Totals, causal_jobs, caus
 from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
-from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.options import refuse_options
 from evalharness.backends.huggingface.packing import Layout, probed_layout
@@ -58,7 +58,7 @@ class CausalBackend(PromptBackend):
             trust_remote_code=options.trust_remote_code,
         )
         check_thinking(found.spec, options.thinking, tokenizer)
-        vocabulary = int(found.config.get_text_config().vocab_size)
+        vocabulary = vocabulary_size(found.config)
         check_vocabulary(tokenizer, vocabulary, str(found.folder))
         super().__init__(found.folder, found.files, tokenizer, found.device)
         length = context_length(found)

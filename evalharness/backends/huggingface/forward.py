@@ -29,7 +29,7 @@ class Forward:
     @property
     def vocabulary_size(self) -> int:
         """How many tokens have logits."""
-        return int(self.model.config.get_text_config().vocab_size)
+        return vocabulary_size(self.model.config)
 
     def takes(self, argument: str) -> bool:
         """Does the class name this argument of its forward pass?"""
@@ -57,6 +57,16 @@ class Forward:
         found = self.model(input_ids=tokens, **seen).logits
         rows = torch.arange(len(places), device=found.device)
         return found[rows, places.to(found.device)]  # type: ignore[no-any-return]
+
+
+def vocabulary_size(config: Any) -> int:
+    """How many tokens have embeddings; where encoder and decoder are models of their own, in both.
+
+    config: a PreTrainedConfig
+    """
+    texts = [config.get_text_config(), getattr(config, "encoder", None)]
+    texts.append(getattr(config, "decoder", None))
+    return min(int(text.vocab_size) for text in texts if hasattr(text, "vocab_size"))
 
 
 def row_scores(logits: Tensor, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,13 +18,18 @@ _SHOWN = 3  # codes named in an error
 class Direction:
     """What a model is told besides the text.
 
-    before     text that is put before every source
-    start      tokens that the decoder begins with; they are given, and never scored
-    languages  tokens that name a language, and are no part of a text
+    before         text that is put before every source
+    writing_start  what the decoder begins with where it writes a text
+    scoring_start  what stands before a target in training; it is given, and never scored
+    languages      tokens that name a language, and are no part of a text
+
+    The last two differ where a decoder was trained to begin with a token that it is not made to
+    write, such as <s> of some BART models.
     """
 
     before: str
-    start: tuple[int, ...]
+    writing_start: tuple[int, ...]
+    scoring_start: tuple[int, ...]
     languages: frozenset[int] = frozenset()
 
 
@@ -46,9 +51,20 @@ def direction_of(found: FoundModel, tokenizer: Any) -> Direction:
         f"the tokenizer of {found.architecture} has no codes of languages; such a model has one "
         "direction, or is told in the prompt what to do",
     )
-    forced = _named(found, "forced_bos_token_id")
-    start = _decoder_start(found)
-    return Direction("", (start,) if forced is None else (start, forced))
+    start, forced = _decoder_start(found), _named(found, "forced_bos_token_id")
+    written = (start,) if forced is None else (start, forced)
+    first = _before_targets(tokenizer)
+    return Direction("", written, (start, *first) if first else written)
+
+
+def _before_targets(tokenizer: Any) -> list[int]:
+    """Special tokens that the tokenizer puts before a target."""
+    whole, text = (
+        tokenizer(text_target="a", add_special_tokens=special)["input_ids"]
+        for special in (True, False)
+    )
+    first = next(i for i in range(len(whole)) if whole[i : i + len(text)] == text)
+    return list(whole[:first])
 
 
 def _marked(found: FoundModel, codes: list[str]) -> Direction:
@@ -59,7 +75,8 @@ def _marked(found: FoundModel, codes: list[str]) -> Direction:
         f"{found.architecture} finds out itself what language it reads",
     )
     target = _language(found, "target_language", None, codes)
-    return Direction(f">>{target}<< ", (_decoder_start(found),))
+    start = (_decoder_start(found),)
+    return Direction(f">>{target}<< ", start, start)
 
 
 def _coded(found: FoundModel, tokenizer: Any) -> Direction:
@@ -78,7 +95,7 @@ def _coded(found: FoundModel, tokenizer: Any) -> Direction:
     labels = tokenizer(text_target="a")["input_ids"]
     wraps = labels[-1] == language and found.config.model_type in _WRAPPING
     start = (language,) if wraps else (_decoder_start(found), language)
-    return Direction("", start, frozenset(codes.values()))
+    return Direction("", start, start, frozenset(codes.values()))
 
 
 def language_codes(tokenizer: Any) -> dict[str, int]:

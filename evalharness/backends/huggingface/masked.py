@@ -16,7 +16,7 @@ from evalharness.backends.answers import Asked, Totals, Work
 from evalharness.backends.checkpoint_backend import CheckpointBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
-from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.masked_scoring import (
     MaskedQuery,
@@ -68,7 +68,7 @@ class MaskedBackend(CheckpointBackend):
             f"{found.architecture} is a masked model, which reads no prompts",
         )
         self._tokenizer = MaskedTokenizer(found.folder, found.options.trust_remote_code)
-        vocabulary = int(found.config.get_text_config().vocab_size)
+        vocabulary = vocabulary_size(found.config)
         check_vocabulary(self._tokenizer, vocabulary, str(found.folder))
         model = check_model(found)
         length = context_length(found, _positions(model))

@@ -15,7 +15,7 @@ from evalharness.backends.answers import Asked, Texts, Totals
 from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
-from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.languages import direction_of
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.seq2seq_scoring import padding_keeps_scores, score_targets
@@ -55,7 +55,7 @@ class Seq2seqBackend(PromptBackend):
         self._direction = direction_of(found, library)
         tokenizer = SourceTokenizer(found, library, self._direction)
         check_thinking(found.spec, found.options.thinking, tokenizer)
-        vocabulary = int(found.config.get_text_config(encoder=True).vocab_size)
+        vocabulary = vocabulary_size(found.config)
         check_vocabulary(tokenizer, vocabulary, str(found.folder))
         super().__init__(found.folder, found.files, tokenizer, found.device)
         self._sources = tokenizer
@@ -80,7 +80,7 @@ class Seq2seqBackend(PromptBackend):
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         requests = [request for _, request in asked.scored]
-        work = encode_targets(self._sources, requests, self._direction.start, self._lengths)
+        work = encode_targets(self._sources, requests, self._direction.scoring_start, self._lengths)
         indices = (index for index, _ in asked.scored)
         totals = Totals(zip(indices, work, strict=True), self.model.dtype)
         yield from totals.answered()
@@ -98,7 +98,7 @@ class Seq2seqBackend(PromptBackend):
         from evalharness.backends.huggingface.writing import padding_is_right, write
 
         requests = [request for _, request in asked.written]
-        start = self._direction.start
+        start = self._direction.writing_start
         jobs = encode_sources(self._sources, requests, start, self._lengths)
         indices = (index for index, _ in asked.written)
         texts = Texts(zip(indices, jobs, strict=True), self.model.dtype)
@@ -119,7 +119,7 @@ class Seq2seqBackend(PromptBackend):
         if self._loaded is None:
             started = time.perf_counter()
             forward = Forward(load_model(self._found))
-            padding = padding_keeps_scores(forward, self._direction.start)
+            padding = padding_keeps_scores(forward, self._direction.scoring_start)
             if not padding:
                 log.info("%s: texts are not padded", self._found.architecture)
             self._loaded = _Loaded(forward, padding)

@@ -43,7 +43,9 @@ class SourceTokenizer(LibraryTokenizer):
     @property
     def largest_token(self) -> int:
         """Of M2M100's, get_vocab() leaves out the languages."""
-        return max(super().largest_token, *self._before, *self._behind, *self._direction.start)
+        return max(
+            super().largest_token, *self._before, *self._behind, *self._direction.scoring_start
+        )
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each source, special tokens included."""
