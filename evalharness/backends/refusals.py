@@ -13,3 +13,11 @@ MASKED_MODELS_SCORE_NO_CONTINUATIONS = (
     "texts are scored with each token masked alone, and causal models answer this one"
 )
 MASKED_MODELS_WRITE_NOTHING = "a masked model writes no texts; causal and encoder-decoder models do"
+
+
+def decoders_see_later_tokens(architecture: str) -> str:
+    """Of a class that a probe has found out."""
+    return (
+        f"transformers' {architecture} gives a token another probability when the tokens behind it "
+        "change, so that no text can be scored with it; it can be asked for texts"
+    )

@@ -16,6 +16,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from evalharness.backends import open_backend
 from evalharness.backends.description import describe
+from evalharness.backends.huggingface import tokens
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.seq2seq_scoring import (
     TargetQuery,
@@ -42,9 +43,11 @@ from evalharness.records import (
 from tests.encoder_models import (
     LANGUAGES,
     SEQ2SEQ,
+    bert_tokenizer,
     change,
     make_masked,
     make_seq2seq,
+    save_random,
     seq2seq_spec,
 )
 
@@ -223,6 +226,21 @@ def test_the_source_of_several_options_is_encoded_once(t5: str) -> None:
     source = first.prompt_tokens - scored(ask(t5, options)[0]).tokens
     spent = first.computed_tokens + second.computed_tokens
     assert spent == first.prompt_tokens + second.prompt_tokens - source
+
+
+def test_a_decoder_that_sees_later_tokens_is_asked_for_texts_only(tmp_path: Path) -> None:
+    """ProphetNet of transformers 5.24 does: a target would have a part in its own score."""
+    sizes = {
+        "hidden_size": 36, "encoder_ffn_dim": 50, "decoder_ffn_dim": 50, "num_encoder_layers": 2,
+        "num_decoder_layers": 2, "num_encoder_attention_heads": 6, "init_std": 0.3,
+        "num_decoder_attention_heads": 6, "max_position_embeddings": 64, "pad_token_id": 0,
+        "eos_token_id": 3, "decoder_start_token_id": 2,
+    }  # fmt: skip
+    save_random(tmp_path, "ProphetNetForConditionalGeneration", bert_tokenizer(), sizes)
+    score, text = ask(f"hf:{tmp_path}", [SCORED[0], WRITTEN[0]])
+    assert isinstance(score, Failure)
+    assert "another probability when the tokens behind it change" in score.error
+    assert written(text).cost.generated_tokens > 0
 
 
 # --- Too long, empty, ended ----------------------------------------------------------------------
@@ -424,6 +442,16 @@ def test_a_tokenizer_of_another_model_is_refused_before_any_work(tmp_path: Path)
     change(tmp_path / "config.json", vocab_size=90)
     with pytest.raises(DataError, match="do not belong together"):
         open_backend(seq2seq_spec(tmp_path, "M2M100"))
+
+
+def test_the_package_that_reads_a_tokenizer_is_named_where_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_seq2seq(tmp_path, "Marian")
+    (tmp_path / "source.spm").write_bytes(b"")
+    monkeypatch.setattr(tokens, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match=r"pip install 'evalharness\[sentencepiece\]'"):
+        open_backend(f"hf:{tmp_path}")
 
 
 def test_a_class_that_reads_sounds_is_refused_by_name(tmp_path: Path) -> None:

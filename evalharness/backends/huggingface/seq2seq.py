@@ -18,7 +18,11 @@ from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.languages import direction_of
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
-from evalharness.backends.huggingface.seq2seq_scoring import padding_keeps_scores, score_targets
+from evalharness.backends.huggingface.seq2seq_scoring import (
+    decoder_sees_no_later_tokens,
+    padding_keeps_scores,
+    score_targets,
+)
 from evalharness.backends.huggingface.seq2seq_tokens import (
     Lengths,
     SourceTokenizer,
@@ -26,20 +30,23 @@ from evalharness.backends.huggingface.seq2seq_tokens import (
     encode_targets,
 )
 from evalharness.backends.huggingface.tokens import library_tokenizer
-from evalharness.backends.refusals import ENCODERS_NEED_A_SOURCE
+from evalharness.backends.refusals import ENCODERS_NEED_A_SOURCE, decoders_see_later_tokens
 from evalharness.backends.settings import check_thinking
 from evalharness.engine.generation import Ends
 from evalharness.errors import DataError
-from evalharness.records import Instance, Outcome, WholeText, whole_prompt
+from evalharness.records import Failure, Instance, Outcome, WholeText, whole_prompt
 
 log = logging.getLogger("evalharness")
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A model, and whether a probe has found that padding changes no score."""
+    """A model, and what probes have found: whether a target can be scored as a whole, and whether
+    padding changes no score.
+    """
 
     forward: Forward
+    scores: bool
     padding: bool
 
 
@@ -82,9 +89,13 @@ class Seq2seqBackend(PromptBackend):
         requests = [request for _, request in asked.scored]
         work = encode_targets(self._sources, requests, self._direction.scoring_start, self._lengths)
         indices = (index for index, _ in asked.scored)
+        loaded = self._load()
+        if not loaded.scores:
+            reason = decoders_see_later_tokens(self._found.architecture)
+            yield from ((index, Failure(reason)) for index in indices)
+            return
         totals = Totals(zip(indices, work, strict=True), self.model.dtype)
         yield from totals.answered()
-        loaded = self._load()
         scores = score_targets(
             loaded.forward,
             totals.queries,
@@ -119,10 +130,12 @@ class Seq2seqBackend(PromptBackend):
         if self._loaded is None:
             started = time.perf_counter()
             forward = Forward(load_model(self._found))
-            padding = padding_keeps_scores(forward, self._direction.scoring_start)
+            start_tokens = self._direction.scoring_start
+            scores = decoder_sees_no_later_tokens(forward, start_tokens)
+            padding = padding_keeps_scores(forward, start_tokens)
             if not padding:
                 log.info("%s: texts are not padded", self._found.architecture)
-            self._loaded = _Loaded(forward, padding)
+            self._loaded = _Loaded(forward, scores, padding)
             self.load_seconds = time.perf_counter() - started
         return self._loaded
 

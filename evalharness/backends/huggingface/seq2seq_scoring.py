@@ -132,15 +132,29 @@ def _logits(forward: Forward, batch: Sequence[TargetQuery]) -> Tensor:
 
 def padding_keeps_scores(forward: Forward, start: tuple[int, ...]) -> bool:
     """Is a target as likely alone as beside a longer one, where padding fills up both?"""
-    numbers = torch.Generator().manual_seed(0)
-
-    def some(count: int) -> tuple[int, ...]:
-        return tuple(torch.randint(forward.vocabulary_size, (count,), generator=numbers).tolist())
-
-    long, short = TargetQuery(some(11), start, some(7)), TargetQuery(some(4), start, some(3))
+    long, short = _probe(forward, start, 11, 7), _probe(forward, start, 4, 3)
     try:
         together = _logits(forward, [long, short])
     except Exception:  # a class that cannot take such a mask may fail in every way
         return False
     alone = _logits(forward, [short])
     return agree(together[1:, : alone.shape[1]], alone, forward.dtype)
+
+
+def decoder_sees_no_later_tokens(forward: Forward, start: tuple[int, ...]) -> bool:
+    """Does what follows a token depend on the tokens before it alone?
+
+    Else a target that is given as a whole would have a part in its own score.
+    """
+    whole = _probe(forward, start, 5, 6)
+    beginning = replace(whole, targets=whole.targets[:3])
+    expected = _logits(forward, [beginning])
+    return agree(_logits(forward, [whole])[:, : expected.shape[1]], expected, forward.dtype)
+
+
+def _probe(forward: Forward, start: tuple[int, ...], source: int, targets: int) -> TargetQuery:
+    """Random tokens, the same for the same numbers of them."""
+    numbers = torch.Generator().manual_seed(source)
+    size = (source + targets,)
+    tokens = torch.randint(forward.vocabulary_size, size, generator=numbers).tolist()
+    return TargetQuery(tuple(tokens[:source]), start, tuple(tokens[source:]))

@@ -5,6 +5,7 @@ Where there is a tokenizer.json, prompts become the same tokens as with `builtin
 
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,18 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
             )
     except Exception as error:  # every tokenizer has errors of its own
         raise DataError(
-            f"{folder} has no tokenizer that transformers can read: {said(error)} Copy the "
-            "tokenizer's files from where the checkpoint comes from."
+            f"{folder} has no tokenizer that transformers can read: {said(error)} {_advice(folder)}"
         ) from None
+
+
+def _advice(folder: Path) -> str:
+    pieces = [*folder.glob("*.spm"), *folder.glob("*.model")]
+    if pieces and find_spec("sentencepiece") is None:
+        return (
+            f"{pieces[0].name} is read by the package 'sentencepiece', which is not installed. "
+            "Install it: pip install 'evalharness[sentencepiece]'."
+        )
+    return "Copy the tokenizer's files from where the checkpoint comes from."
 
 
 class LibraryTokenizer(TemplateTokenizer):
