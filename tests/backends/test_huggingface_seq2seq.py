@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, T5ForConditionalGeneration
 
 from evalharness.backends import open_backend
 from evalharness.backends.description import describe
-from evalharness.backends.huggingface import tokens
+from evalharness.backends.huggingface import quantisation
 from evalharness.backends.huggingface.forward import Forward
 from evalharness.backends.huggingface.seq2seq_scoring import (
     TargetQuery,
@@ -49,6 +50,7 @@ from tests.encoder_models import (
     make_seq2seq,
     save_random,
     seq2seq_spec,
+    train_sentencepiece,
 )
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -438,8 +440,7 @@ def test_a_decoder_without_a_beginning_is_refused_before_any_work(tmp_path: Path
 
 def test_a_tokenizer_of_another_model_is_refused_before_any_work(tmp_path: Path) -> None:
     """Languages are numbered behind all other tokens, and get_vocab() leaves them out."""
-    make_seq2seq(tmp_path, "M2M100")
-    change(tmp_path / "config.json", vocab_size=90)
+    make_seq2seq(tmp_path, "M2M100", vocab_size=100)
     with pytest.raises(DataError, match="do not belong together"):
         open_backend(seq2seq_spec(tmp_path, "M2M100"))
 
@@ -449,8 +450,32 @@ def test_the_package_that_reads_a_tokenizer_is_named_where_it_is_missing(
 ) -> None:
     make_seq2seq(tmp_path, "Marian")
     (tmp_path / "source.spm").write_bytes(b"")
-    monkeypatch.setattr(tokens, "find_spec", lambda _: None)
+    monkeypatch.setattr(quantisation, "find_spec", lambda _: None)
     with pytest.raises(DataError, match=r"pip install 'evalharness\[sentencepiece\]'"):
+        open_backend(f"hf:{tmp_path}")
+
+
+def test_a_sentencepiece_model_alone_is_a_tokenizer(tmp_path: Path) -> None:
+    """As of T5 v1.1 and mT5, which have no tokenizer.json."""
+    make_seq2seq(tmp_path, "T5", vocab_size=120)
+    (tmp_path / "tokenizer.json").unlink()
+    train_sentencepiece(tmp_path, "spiece")
+    settings = {"tokenizer_class": "T5Tokenizer", "extra_ids": 0}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
+    pieces = processor.encode("The lazy dog.", out_type=int)
+    found = ask(f"hf:{tmp_path}", [LogLikelihood("The quick", "The lazy dog."), WRITTEN[0]])
+    assert scored(found[0]).tokens == len(pieces)
+    assert written(found[1]).cost.generated_tokens > 0
+
+
+def test_a_class_that_generates_in_a_way_of_its_own_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own generate() may look at languages, or choose tokens by another rule."""
+    make_seq2seq(tmp_path, "T5")
+    monkeypatch.setattr(T5ForConditionalGeneration, "generate", lambda *_: None)
+    with pytest.raises(DataError, match="T5ForConditionalGeneration generates in a way of its own"):
         open_backend(f"hf:{tmp_path}")
 
 

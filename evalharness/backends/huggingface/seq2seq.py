@@ -58,6 +58,8 @@ class Seq2seqBackend(PromptBackend):
         languages that are missing or not known.
         """
         self._found = found
+        model = check_model(found)
+        _check_class(found, model)
         library = library_tokenizer(found.folder, found.options.trust_remote_code)
         self._direction = direction_of(found, library)
         tokenizer = SourceTokenizer(found, library, self._direction)
@@ -66,8 +68,6 @@ class Seq2seqBackend(PromptBackend):
         check_vocabulary(tokenizer, vocabulary, str(found.folder))
         super().__init__(found.folder, found.files, tokenizer, found.device)
         self._sources = tokenizer
-        model = check_model(found)
-        _check_class(found, model)
         length = context_length(found)
         # LED reads more than it can write.
         written = getattr(found.config, "max_decoder_position_embeddings", None) or length

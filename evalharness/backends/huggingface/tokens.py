@@ -5,12 +5,12 @@ Where there is a tokenizer.json, prompts become the same tokens as with `builtin
 
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from evalharness.backends.encoding import TextTokenizer
 from evalharness.backends.huggingface.loading import quiet, said
+from evalharness.backends.huggingface.quantisation import is_installed
 from evalharness.errors import DataError
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
 from evalharness.transformer.thinking import find_marks
@@ -58,10 +58,10 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
 
 def _advice(folder: Path) -> str:
     pieces = [*folder.glob("*.spm"), *folder.glob("*.model")]
-    if pieces and find_spec("sentencepiece") is None:
+    if pieces and not all(map(is_installed, ("sentencepiece", "google.protobuf"))):
         return (
-            f"{pieces[0].name} is read by the package 'sentencepiece', which is not installed. "
-            "Install it: pip install 'evalharness[sentencepiece]'."
+            f"{pieces[0].name} is read by the packages 'sentencepiece' and 'protobuf', which are "
+            "not both installed. Install them: pip install 'evalharness[sentencepiece]'."
         )
     return "Copy the tokenizer's files from where the checkpoint comes from."
 
