@@ -8,9 +8,18 @@ import torch
 
 from evalharness.backends.answers import Asked, chat_refusal
 from evalharness.backends.encoding import TextTokenizer, shown_prompt
+from evalharness.backends.pieces import pieces_of
 from evalharness.backends.refusals import NOT_MASKED
 from evalharness.backends.settings import peak_memory_bytes
-from evalharness.records import Failure, Instance, Model, Outcome, PseudoLogLikelihood, Request
+from evalharness.records import (
+    Failure,
+    Instance,
+    Model,
+    Outcome,
+    Pieces,
+    PseudoLogLikelihood,
+    Request,
+)
 
 
 class CheckpointBackend(ABC):
@@ -83,6 +92,10 @@ class PromptBackend(CheckpointBackend):
     def render(self, request: Request) -> str:
         """With the token that starts a text where the tokenizer or the engine puts it in front."""
         return shown_prompt(self.tokenizer, request)
+
+    def pieces(self, request: Request) -> Pieces | Failure:
+        """Where the tokens of a request begin and end."""
+        return pieces_of(self.tokenizer, request, self.model.max_length)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Masked tokens are, and chats without a chat template."""

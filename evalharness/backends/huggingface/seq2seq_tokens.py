@@ -66,10 +66,7 @@ class SourceTokenizer(LibraryTokenizer):
     def opened(self, text: str) -> str:
         """A source as the encoder is given it, special tokens included."""
         return (
-            self._text_of(self._before)
-            + self._direction.before
-            + text
-            + self._text_of(self._behind)
+            self.text_of(self._before) + self._direction.before + text + self.text_of(self._behind)
         )
 
     def _whole(self, texts: Sequence[str]) -> list[list[int]]:
