@@ -29,10 +29,12 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Outcome,
+    Pieces,
     PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Sample,
+    Tokenizing,
 )
 from tests.encoder_models import MASKED, SENTENCES, change, make_masked
 
@@ -297,6 +299,16 @@ def test_the_record_says_what_the_model_is(bert: str) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {f.name for f in found.files}
     backend = open_backend(bert)
     assert backend.render(PseudoLogLikelihood("The fox")) == "The fox"
+
+
+def test_tokens_are_shown_with_those_that_are_scored(bert: str) -> None:
+    backend = open_backend(bert)
+    assert isinstance(backend, Tokenizing)
+    found = backend.pieces(PseudoLogLikelihood("The fox", span=(0, 3)))
+    assert isinstance(found, Pieces)
+    assert [found.given[0].text, found.given[-1].text] == ["[CLS]", "[SEP]"]
+    assert "".join(piece.text.removeprefix("##") for piece in found.scored) == "the"
+    assert isinstance(backend.pieces(Generation("The fox", 5)), Failure)
 
 
 def test_the_fingerprint_changes_with_what_changes_answers(bert: str) -> None:

@@ -34,11 +34,13 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Message,
     Outcome,
+    Pieces,
     PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Sample,
     Sampling,
+    Tokenizing,
     whole_prompt,
 )
 from tests.encoder_models import (
@@ -427,6 +429,20 @@ def test_prompts_are_shown_as_the_encoder_gets_them(t5: str, nllb: Path) -> None
     assert backend.render(LogLikelihood("The fox", "x")) == "eng_LatnThe fox</s>"
 
 
+def test_tokens_are_shown_of_source_and_target(nllb: Path) -> None:
+    backend = open_backend(seq2seq_spec(nllb, "NLLB"))
+    assert isinstance(backend, Tokenizing)
+    found = backend.pieces(LogLikelihood("The fox", " the"))
+    assert isinstance(found, Pieces)
+    given = [piece.text for piece in found.given]
+    assert (given[0], given[-1]) == ("eng_Latn", "</s>")
+    assert "The fox" in "".join(given)
+    assert "".join(piece.text for piece in found.scored).endswith("the")
+    assert sum(piece.tokens for piece in found.scored) == 2
+    assert isinstance(backend.pieces(Generation("The fox", 64)), Failure)
+    assert isinstance(backend.pieces(PseudoLogLikelihood("The fox")), Failure)
+
+
 def test_a_decoder_without_a_beginning_is_refused_before_any_work(tmp_path: Path) -> None:
     make_seq2seq(tmp_path, "T5")
     for file in ("config.json", "generation_config.json"):
@@ -440,7 +456,7 @@ def test_a_decoder_without_a_beginning_is_refused_before_any_work(tmp_path: Path
 
 def test_a_tokenizer_of_another_model_is_refused_before_any_work(tmp_path: Path) -> None:
     """Languages are numbered behind all other tokens, and get_vocab() leaves them out."""
-    make_seq2seq(tmp_path, "M2M100", vocab_size=100)
+    make_seq2seq(tmp_path, "M2M100", vocab_size=90)
     with pytest.raises(DataError, match="do not belong together"):
         open_backend(seq2seq_spec(tmp_path, "M2M100"))
 

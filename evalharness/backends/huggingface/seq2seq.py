@@ -31,7 +31,11 @@ from evalharness.backends.huggingface.seq2seq_tokens import (
 )
 from evalharness.backends.huggingface.tokens import library_tokenizer
 from evalharness.backends.pieces import pieces_in
-from evalharness.backends.refusals import ENCODERS_NEED_A_SOURCE, decoders_see_later_tokens
+from evalharness.backends.refusals import (
+    ENCODERS_NEED_A_SOURCE,
+    NOT_MASKED,
+    decoders_see_later_tokens,
+)
 from evalharness.backends.settings import check_thinking
 from evalharness.engine.generation import Ends
 from evalharness.errors import DataError
@@ -42,6 +46,7 @@ from evalharness.records import (
     LogLikelihood,
     Outcome,
     Pieces,
+    PseudoLogLikelihood,
     Request,
     WholeText,
     whole_prompt,
@@ -98,6 +103,8 @@ class Seq2seqBackend(PromptBackend):
 
     def pieces(self, request: Request) -> Pieces | Failure:
         """The source with the special tokens around it, and the target."""
+        if isinstance(request, PseudoLogLikelihood):
+            return Failure(NOT_MASKED)
         lengths, direction = self._lengths, self._direction
         given: Sequence[int]
         if isinstance(request, LogLikelihood):

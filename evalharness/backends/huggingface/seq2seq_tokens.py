@@ -69,6 +69,10 @@ class SourceTokenizer(LibraryTokenizer):
             self.text_of(self._before) + self._direction.before + text + self.text_of(self._behind)
         )
 
+    def started(self, text: str) -> str:
+        """The same: no token starts a text that is scored without a prompt, which is refused."""
+        return self.opened(text)
+
     def _whole(self, texts: Sequence[str]) -> list[list[int]]:
         return list(self._tokenizer(list(texts), verbose=False)["input_ids"])
 
