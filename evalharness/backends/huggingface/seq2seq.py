@@ -8,7 +8,6 @@ import inspect
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from evalharness.backends.answers import Asked, Texts, Totals
@@ -55,17 +54,6 @@ from evalharness.records import (
 log = logging.getLogger("evalharness")
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A model, and what probes have found: whether a target can be scored as a whole, and whether
-    padding changes no score.
-    """
-
-    forward: Forward
-    scores: bool
-    padding: bool
-
-
 class Seq2seqBackend(PromptBackend):
     """Scores and generates with a class of AutoModelForSeq2SeqLM."""
 
@@ -80,8 +68,7 @@ class Seq2seqBackend(PromptBackend):
         self._direction = direction_of(found, library)
         tokenizer = SourceTokenizer(found, library, self._direction)
         check_thinking(found.spec, found.options.thinking, tokenizer)
-        vocabulary = vocabulary_size(found.config)
-        check_vocabulary(tokenizer, vocabulary, str(found.folder))
+        check_vocabulary(tokenizer, vocabulary_size(found.config), str(found.folder))
         super().__init__(found.folder, found.files, tokenizer, found.device)
         self._sources = tokenizer
         length = context_length(found)
@@ -89,7 +76,7 @@ class Seq2seqBackend(PromptBackend):
         written = getattr(found.config, "max_decoder_position_embeddings", None) or length
         self._lengths = Lengths(length, min(length, written))
         self.model = found.record(length, int(model.num_parameters()))
-        self._loaded: _Loaded | None = None
+        self._forward: Forward | None = None
         self.load_seconds = 0.0
 
     def unsupported(self, instance: Instance) -> str | None:
@@ -123,23 +110,25 @@ class Seq2seqBackend(PromptBackend):
         return Pieces(*parts)
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        requests = [request for _, request in asked.scored]
-        work = encode_targets(self._sources, requests, self._direction.scoring_start, self._lengths)
-        indices = (index for index, _ in asked.scored)
-        loaded = self._load()
-        if not loaded.scores:
+        start, forward = self._direction.scoring_start, self._load()
+        if not decoder_sees_no_later_tokens(forward, start):
             reason = decoders_see_later_tokens(self._found.architecture)
-            yield from ((index, Failure(reason)) for index in indices)
+            yield from ((index, Failure(reason)) for index, _ in asked.scored)
             return
+        requests = [request for _, request in asked.scored]
+        work = encode_targets(self._sources, requests, start, self._lengths)
+        indices = (index for index, _ in asked.scored)
         totals = Totals(zip(indices, work, strict=True), self.model.dtype)
         yield from totals.answered()
-        scores = score_targets(
-            loaded.forward,
+        padding = padding_keeps_scores(forward, start)
+        if not padding:
+            log.info("%s: texts are not padded", self._found.architecture)
+        for score in score_targets(
+            forward,
             totals.queries,
             batch_size=self._found.options.batch_size,
-            padding=loaded.padding,
-        )
-        for score in scores:
+            padding=padding,
+        ):
             yield from totals.add(score)
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
@@ -151,7 +140,7 @@ class Seq2seqBackend(PromptBackend):
         indices = (index for index, _ in asked.written)
         texts = Texts(zip(indices, jobs, strict=True), self.model.dtype)
         yield from texts.answered()
-        forward = self._load().forward
+        forward = self._load()
         continuations = write(
             forward,
             texts.jobs,
@@ -163,18 +152,12 @@ class Seq2seqBackend(PromptBackend):
         for result in continuations:
             yield texts.outcome(result)
 
-    def _load(self) -> _Loaded:
-        if self._loaded is None:
+    def _load(self) -> Forward:
+        if self._forward is None:
             started = time.perf_counter()
-            forward = Forward(load_model(self._found))
-            start_tokens = self._direction.scoring_start
-            scores = decoder_sees_no_later_tokens(forward, start_tokens)
-            padding = padding_keeps_scores(forward, start_tokens)
-            if not padding:
-                log.info("%s: texts are not padded", self._found.architecture)
-            self._loaded = _Loaded(forward, scores, padding)
+            self._forward = Forward(load_model(self._found))
             self.load_seconds = time.perf_counter() - started
-        return self._loaded
+        return self._forward
 
 
 def _check_class(found: FoundModel, model: Any) -> None:
