@@ -1,7 +1,7 @@
 """From requests to what an engine computes, and from its results to responses."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evalharness.backends.encoding import (
@@ -23,7 +23,9 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Outcome,
+    PseudoLogLikelihood,
     RollingLogLikelihood,
+    WholeText,
 )
 
 
@@ -32,18 +34,21 @@ class Asked:
     """Requests by their kind, each with the index of its instance."""
 
     scored: list[tuple[int, LogLikelihood]] = field(default_factory=list)
+    masked: list[tuple[int, PseudoLogLikelihood]] = field(default_factory=list)
     rolled: list[tuple[int, RollingLogLikelihood]] = field(default_factory=list)
     written: list[tuple[int, Generation]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, instances: Sequence[Instance]) -> "Asked":
+    def of(cls, instances: Iterable[tuple[int, Instance]]) -> "Asked":
         asked = cls()
-        for index, instance in enumerate(instances):
+        for index, instance in instances:
             match instance.request:
                 case LogLikelihood() as request:
                     asked.scored.append((index, request))
                 case RollingLogLikelihood() as request:
                     asked.rolled.append((index, request))
+                case PseudoLogLikelihood() as request:
+                    asked.masked.append((index, request))
                 case Generation() as request:
                     asked.written.append((index, request))
         return asked
@@ -173,7 +178,7 @@ def not_finite(dtype: str) -> Failure:
 def chat_refusal(instance: Instance, tokenizer: TextTokenizer) -> str | None:
     """Why the prompt cannot be given to the model, or None: chats need a chat template."""
     request = instance.request
-    plain = isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str)
+    plain = isinstance(request, WholeText) or isinstance(request.prompt, str)
     if plain or tokenizer.has_chat_template:
         return None
     return "the prompts are chats, and the checkpoint has no chat template"

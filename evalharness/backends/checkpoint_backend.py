@@ -8,8 +8,9 @@ import torch
 
 from evalharness.backends.answers import Asked, chat_refusal
 from evalharness.backends.encoding import TextTokenizer, shown_prompt
+from evalharness.backends.refusals import NOT_MASKED
 from evalharness.backends.settings import peak_memory_bytes
-from evalharness.records import Instance, Model, Outcome, Request
+from evalharness.records import Failure, Instance, Model, Outcome, PseudoLogLikelihood, Request
 
 
 class CheckpointBackend(ABC):
@@ -48,12 +49,23 @@ class CheckpointBackend(ABC):
         return shown_prompt(self.tokenizer, request)
 
     def unsupported(self, instance: Instance) -> str | None:
-        """Everything can be answered, but chats only with a chat template."""
+        """As causal models: all but masked tokens; chats only with a chat template."""
+        if isinstance(instance.request, PseudoLogLikelihood):
+            return NOT_MASKED
         return chat_refusal(instance, self.tokenizer)
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
-        """Scores first, then texts. Equal requests are the caller's to merge."""
-        asked = Asked.of(instances)
+        """Scores first, then texts. Equal requests are the caller's to merge.
+
+        What is `unsupported` is a failure.
+        """
+        answerable = []
+        for index, instance in enumerate(instances):
+            if (reason := self.unsupported(instance)) is None:
+                answerable.append((index, instance))
+            else:
+                yield index, Failure(reason)
+        asked = Asked.of(answerable)
         if asked.scored or asked.rolled:
             yield from self._score(asked)
         if asked.written:

@@ -20,6 +20,7 @@ from evalharness.records import (
     Prompt,
     Request,
     RollingLogLikelihood,
+    WholeText,
     whole_prompt,
 )
 from evalharness.transformer.thinking import Marks, Thinking
@@ -175,7 +176,7 @@ def shown_prompt(tokenizer: TextTokenizer, request: Request) -> str:
     Raises DataError when the chat template cannot render the turns.
     """
     prompt = tokenizer.render(whole_prompt(request))
-    if isinstance(request, RollingLogLikelihood) or not prompt.strip():
+    if isinstance(request, WholeText) or not prompt.strip():
         return tokenizer.started(prompt)
     return tokenizer.opened(prompt)
 
