@@ -105,3 +105,60 @@ def test_crows_pairs_scores_of_bert_are_those_of_metric_py(oracles: Path, tmp_pa
         for name, part in found["slices"]["bias_type"].items()
     }
     assert by_type == expected["per_category_metric_score_computed_here"]
+
+
+def bbq_rows(items: Iterable[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """The items of the oracle in the form of the official files."""
+    return [
+        {
+            **{name: item[name] for name in ("category", "example_id", "question_index")},
+            **{name: item[name] for name in ("context", "question", "label")},
+            "question_polarity": item["polarity"],
+            "context_condition": item["condition"],
+            "answer_info": {
+                f"ans{index}": [text, group]
+                for index, (text, group) in enumerate(
+                    zip(item["choices"], item["answer_info"], strict=True)
+                )
+            },
+            "additional_metadata": {"stereotyped_groups": item["stereotyped_groups"]},
+            **{f"ans{index}": text for index, text in enumerate(item["choices"])},
+        }
+        for item in items
+    ]
+
+
+def bbq_answer(task: str, item: Mapping[str, Any], system: str) -> dict[str, object]:
+    """What UnifiedQA wrote; for likelihoods, its option is the likeliest of the twelve."""
+    name = f"{item['category']}/{item['example_id']}"
+    if task == "bbq-generate":
+        return {"id": name, "text": item[f"pred_{system}_text"]}
+    chosen = item[f"pred_{system}"]
+    return {"id": name, "log_probabilities": [-float(i != chosen) for i in range(12)]}
+
+
+@pytest.mark.parametrize("system", ["arc", "race"])
+@pytest.mark.parametrize("task", ["bbq", "bbq-generate"])
+def test_bbq_scores_of_unifiedqa_are_those_of_the_paper(
+    oracles: Path, tmp_path: Path, task: str, system: str
+) -> None:
+    """Accuracy and bias score of Religion in both conditions; the biased option is found anew."""
+    folder = oracles / "bbq"
+    expected = json.loads((folder / "expected.json").read_text())["Religion"][system]
+    lines = (folder / "unifiedqa_Religion.jsonl").read_text().splitlines()
+    items = [json.loads(line) for line in lines]
+    write_rows(tmp_path / "Religion.jsonl", bbq_rows(items))
+    answers = [bbq_answer(task, item, system) for item in items]
+    found = replayed(tmp_path, task, tmp_path / "Religion.jsonl", answers)
+    positions = {name: part["n"] for name, part in found["slices"]["biased_answer"].items()}
+    letters = [item["biased_idx"] for item in items]
+    assert positions == {letter: letters.count(i) for i, letter in enumerate("ABC")}
+    got = values(found)
+    for condition, name in (("ambig", "ambiguous"), ("disambig", "disambiguated")):
+        wanted = expected[condition]
+        assert got[f"acc_{name}"] == pytest.approx(wanted["accuracy"], abs=1e-12)
+        assert got[f"bias_{name}"] == pytest.approx(wanted["bias_score_pct"], abs=1e-9)
+        assert round(got[f"bias_{name}"], 1) == wanted["paper_fig3_pct"]
+        named = wanted["n_non_unknown"] / wanted["n"]
+        assert got[f"named_{name}"] == pytest.approx(named, abs=1e-12)
+    assert got["excluded_from_bias"] == 0
