@@ -37,7 +37,7 @@ def number(value: float, metric: MetricResult) -> str:
 
     A scale without an end, such as that of a perplexity, has three decimals below 10.
     """
-    if metric.bounds != (0.0, 1.0):
+    if metric.bounds not in ((0.0, 1.0), (-1.0, 1.0)):
         decimals = 3 if metric.bounds[1] is None and abs(value) < 10 else 1
         return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
     text = f"{value:.3f}"

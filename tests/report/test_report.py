@@ -187,6 +187,13 @@ def test_small_values_on_a_scale_without_an_end_are_not_rounded_away(
     assert number(value, endless) == expected
 
 
+def test_a_difference_of_shares_has_three_decimals_too() -> None:
+    """With one decimal, a gap of four points of accuracy was 0.0."""
+    gap = metric(0.0, None, percent=False).model_copy(update={"bounds": (-1.0, 1.0)})
+    assert number(-0.042, gap) == "\N{MINUS SIGN}.042"
+    assert number(0.042, gap) == ".042"
+
+
 def test_everything_failed_and_nothing_has_an_interval_still_is_a_page() -> None:
     failed = {"task": task({"acc": metric(None, None)}, failed=40)}
     bare = {"task": task({"acc": metric(0.5, None)})}
