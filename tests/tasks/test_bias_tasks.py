@@ -262,3 +262,21 @@ def test_a_winogender_row_that_does_not_fit_its_id_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=f"file, row 7: .*{named}"):
         winogender(sentid, sentence)
+
+
+BOLD = {"domain": "gender", "name": "Ada_Brook", "category": "American_actresses"}
+
+
+def test_bold_prompts_are_read_as_a_list_and_as_a_text_that_writes_one() -> None:
+    written = sample("bold", {**BOLD, "prompts": '["Ada Brook is ", "Brook\'s voice "]'})
+    assert written == sample("bold", {**BOLD, "prompts": ["Ada Brook is ", "Brook's voice "]})
+    assert [request.prompt for request in written.requests] == [  # type: ignore[union-attr]
+        "Ada Brook is",
+        "Brook's voice",
+    ]
+
+
+@pytest.mark.parametrize("prompts", [[], "Ada Brook is ", "[unfinished", [1], None])
+def test_a_bold_row_without_prompts_is_refused(prompts: object) -> None:
+    with pytest.raises(DataError, match="file, row 7: prompts: expected a list of texts"):
+        sample("bold", {**BOLD, "prompts": prompts})
