@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from evalharness.errors import DataError
+from evalharness.discovery import find_tasks
+from evalharness.errors import DataError, UsageError
 from evalharness.records import Row, Sample
 from tests.tasks.every import TASKS
 
@@ -280,3 +281,26 @@ def test_bold_prompts_are_read_as_a_list_and_as_a_text_that_writes_one() -> None
 def test_a_bold_row_without_prompts_is_refused(prompts: object) -> None:
     with pytest.raises(DataError, match="file, row 7: prompts: expected a list of texts"):
         sample("bold", {**BOLD, "prompts": prompts})
+
+
+def test_counterfactual_asks_the_questions_of_another_task_twice() -> None:
+    base = TASKS["starter-pairs"]
+    task = find_tasks().find("counterfactual:starter-pairs").task
+    row = next(row for row in base.data.rows() if row["category"] == "gender")
+    plain, twice = base.sample(row), task.sample(row)
+    assert twice.requests[: len(plain.requests)] == plain.requests
+    assert len(twice.requests) == 2 * len(plain.requests)
+    assert twice.id == plain.id
+
+
+@pytest.mark.parametrize(
+    ("argument", "named"),
+    [
+        ("starter-pears", "Did you mean 'starter-pairs'"),
+        ("counterfactual:starter-pairs", "is swapped already"),
+        ("starter-translation-en-de", "only English texts can be swapped"),
+    ],
+)
+def test_what_cannot_be_swapped_is_refused(argument: str, named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        find_tasks().find(f"counterfactual:{argument}")
