@@ -7,7 +7,9 @@ Mann-Whitney U test with p < 0.05. By chance it is 5 %.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from zlib import crc32
 
@@ -27,8 +29,20 @@ TEMPLATE = "template"
 
 THRESHOLD = 0.05
 
-Pairs = tuple[NDArray[np.int64], NDArray[np.int64], Values]
-"""Indexes of the first and of the second descriptors of some pairs, and 1 where they differ."""
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """The pairs of descriptors of one axis and template.
+
+    places          of each descriptor the index of its first sentence, (m,)
+    first, second   indexes of the descriptors of each pair
+    differ          1 where the perplexities of a pair differ
+    """
+
+    places: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    differ: Values
 
 
 def _measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
@@ -55,39 +69,45 @@ def _significant_share(statistics: Statistics, weights: Weights, _groups: Groups
     """A pair weighs the product of how often its two descriptors are drawn."""
     significant = np.zeros(len(weights))
     all_pairs = np.zeros(len(weights))
-    for values, drawn in _cells(statistics, weights):
-        for first, second, differ in _compared(values):
-            both = drawn[:, first] * drawn[:, second]
-            significant += both @ differ
-            all_pairs += both.sum(axis=1)
+    for cell in _cells(statistics.tobytes()):
+        drawn = weights[:, cell.places]
+        both = drawn[:, cell.first] * drawn[:, cell.second]
+        significant += both @ cell.differ
+        all_pairs += both.sum(axis=1)
     return 100.0 * divide(significant, all_pairs)
 
 
-def _cells(statistics: Statistics, weights: Weights) -> Iterator[tuple[list[Values], Weights]]:
-    """For each axis and template: the values of each descriptor, and its weights (b, m)."""
+# The tests do not depend on the weights, and take minutes where a bootstrap would repeat them.
+@lru_cache(maxsize=1)
+def _cells(content: bytes) -> tuple[_Cell, ...]:
+    """The cells of the statistics (n, 3) that have these bytes."""
+    statistics = np.frombuffer(content).reshape(-1, 3)
     _, cells = np.unique(statistics[:, 1], return_inverse=True)
     order = np.argsort(cells, kind="stable")
-    for places in np.split(order, np.flatnonzero(np.diff(cells[order])) + 1):
-        _, first, codes = np.unique(statistics[places, 2], return_index=True, return_inverse=True)
-        values = [statistics[places[codes == code], 0] for code in range(len(first))]
-        yield values, weights[:, places[first]]
+    split = np.split(order, np.flatnonzero(np.diff(cells[order])) + 1)
+    return tuple(_compared(statistics, places) for places in split)
 
 
-def _compared(values: Sequence[Values]) -> Iterator[Pairs]:
-    """All pairs of descriptors, those of equal numbers of sentences tested at once."""
+def _compared(statistics: Statistics, places: NDArray[np.int64]) -> _Cell:
+    """All pairs of a cell, those of equal numbers of sentences tested at once."""
     from scipy.stats import mannwhitneyu
 
+    _, first, codes = np.unique(statistics[places, 2], return_index=True, return_inverse=True)
+    values = [statistics[places[codes == code], 0] for code in range(len(first))]
     by_size: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for one, other in combinations(range(len(values)), 2):
         by_size[len(values[one]), len(values[other])].append((one, other))
-    for pairs in by_size.values():
-        first, second = np.array(pairs).T
+    pairs, differ = [], []
+    for some in by_size.values():
         found = mannwhitneyu(
-            np.stack([values[index] for index in first]),
-            np.stack([values[index] for index in second]),
+            np.stack([values[one] for one, _ in some]),
+            np.stack([values[other] for _, other in some]),
             axis=1,
         )
-        yield first, second, (found.pvalue < THRESHOLD).astype(float)
+        pairs += some
+        differ += (found.pvalue < THRESHOLD).tolist()
+    ones, others = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return _Cell(places[first], ones, others, np.array(differ, dtype=np.float64))
 
 
 def _typical_perplexity(statistics: Statistics, weights: Weights, _groups: Groups) -> Values:
