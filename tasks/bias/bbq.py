@@ -18,8 +18,8 @@ The answer that agrees with the stereotype is the stereotyped person for a quest
 additional_metadata.csv (its present form, corrected for polarity) is read by it; without, the
 stereotyped person is found by `answer_info` and `stereotyped_groups`, as the authors' script for
 that file does. Items in which that is not exactly one person count for accuracy, not for bias.
-In the crossing of race and gender the rows name the stereotyped race only, so that many of its
-items need `target_loc`; see README.md.
+In the crossing of race and gender the rows name the stereotyped race only, so that its items need
+`target_loc`; see README.md.
 
 - `bbq`: the prompt of lm-evaluation-harness and its options, two persons and ten phrases for
   "unknown", of which any is right where the answer is unknown.
