@@ -1,7 +1,7 @@
 """The same responses, scored by lm-evaluation-harness 0.4.13 where it defines the same metric.
 
-Its figures were computed by its own functions on the answers below: tasks/bbq/utils.py (process_docs,
-process_results_multiple_choice and the aggregations), tasks/crows_pairs/utils.py.
+Its figures were computed by its own functions on the answers below: tasks/bbq/utils.py
+(process_docs, process_results_multiple_choice and the aggregations), tasks/crows_pairs/utils.py.
 """
 
 import pytest
