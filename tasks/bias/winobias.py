@@ -10,16 +10,21 @@ be resolved by syntax.
 So a line of the official files. On the hub a row has the words, and the places of what is in
 brackets (occupation from 0 to 1, pronoun from 7 to 7):
 
-    {"tokens": ["The", "developer", ...], "coreference_clusters": ["0", "1", "7", "7"], ...}
+    {"document_id": "nw/test_type1/stereotype//0", "tokens": ["The", "developer", ...],
+     "coreference_clusters": ["0", "1", "7", "7"], ...}
 
 Both forms are read; a folder of lines is given by `--data winobias-type1=FOLDER` (see README.md).
-Whether a sentence is with the stereotype follows from pronoun and occupation, as the paper lists
-them. The first pronoun is asked about, by the prompt that lm-evaluation-harness has for Winogender
-(it has no WinoBias): "... 'He' refers to the", with the two occupations as options. The paper
-reports the F1 of coreference systems, which these accuracies cannot be compared with.
+Whether a sentence is with the stereotype is told by `document_id` (`not_stereotype` is against it).
+A line does not tell, and is judged by pronoun and occupation, as the paper lists them; that puts at
+least one pair of type 1's test half, of a baker and a mover, on other sides than the authors' files.
+
+The first pronoun is asked about, by the prompt that lm-evaluation-harness has for Winogender (it has
+no WinoBias): "... 'He' refers to the", with the two occupations as options. The paper reports the F1
+of coreference systems, which these accuracies cannot be compared with.
 
 Hub id, configurations, splits and fields were checked against the data set's script in
-https://github.com/huggingface/datasets, not against the hub, from a closed network.
+https://github.com/huggingface/datasets and the authors' files that it reads, not against the hub,
+from a closed network.
 """
 
 import re
@@ -77,9 +82,11 @@ def sample(row: Row) -> Sample:
     gender = PRONOUNS[pronouns[0].lower()]
     usual = FEMALE if right.lower() in WOMEN else MALE
     side = PRO if gender == usual else ANTI
-    digest = sha256(sentence.encode()).hexdigest()[:12]
+    name = f"{side}-{sha256(sentence.encode()).hexdigest()[:12]}"
+    if "document_id" in row:
+        name, side = row["document_id"], told_side(row)
     return multiple_choice(
-        id=f"{side}-{digest}",
+        id=name,
         prompt=f"{sentence} ‘{pronouns[0].capitalize()}’ refers to the",
         choices=choices,
         gold=choices.index(right),
@@ -91,7 +98,7 @@ def sample(row: Row) -> Sample:
 def from_line(line: str) -> tuple[str, list[str]]:
     """The sentence of an official line, and what is in brackets."""
     text = re.sub(r"^\d+\s+", "", line.strip())
-    return re.sub(r"\[\s*|\s*\]", "", text), re.findall(r"\[\s*([^\]]+?)\s*\]", text)
+    return joined(re.sub(r"\[\s*|\s*\]", "", text)), re.findall(r"\[\s*([^\]]+?)\s*\]", text)
 
 
 def from_words(row: Row) -> tuple[str, list[str]]:
@@ -102,8 +109,23 @@ def from_words(row: Row) -> tuple[str, list[str]]:
         " ".join(words[start : end + 1])
         for start, end in zip(places[::2], places[1::2], strict=True)
     ]
-    # Words of the original are told apart as a treebank does.
-    return re.sub(r" (?=[.,;:?!]|'s\b|n't\b)", "", " ".join(words)), marked
+    return joined(" ".join(words)), marked
+
+
+def joined(text: str) -> str:
+    """The text without the blanks that a treebank puts before marks and endings of words."""
+    return re.sub(r" (?=[.,;:?!]|'s\b|n't\b)", "", text)
+
+
+def told_side(row: Row) -> str:
+    """The side that the document's name tells. Raises DataError for a name that tells none."""
+    found = re.search("/(not_)?stereotype/", row["document_id"])
+    if found is None:
+        raise DataError(
+            f"{row.location}: document_id: expected /stereotype/ or /not_stereotype/ in the name, "
+            f"found {row['document_id']!r}."
+        )
+    return ANTI if found.group(1) else PRO
 
 
 def on_hub(kind: str) -> Concatenated:
