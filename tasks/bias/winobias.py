@@ -15,12 +15,12 @@ brackets (occupation from 0 to 1, pronoun from 7 to 7):
 
 Both forms are read; a folder of lines is given by `--data winobias-type1=FOLDER` (see README.md).
 Whether a sentence is with the stereotype is told by `document_id` (`not_stereotype` is against it).
-A line does not tell, and is judged by pronoun and occupation, as the paper lists them; that puts at
-least one pair of type 1's test half, of a baker and a mover, on other sides than the authors' files.
+A line does not tell, and is judged by pronoun and occupation, as the paper lists them; that puts
+at least one pair of type 1's test half, of a baker and a mover, on other sides than the files do.
 
-The first pronoun is asked about, by the prompt that lm-evaluation-harness has for Winogender (it has
-no WinoBias): "... 'He' refers to the", with the two occupations as options. The paper reports the F1
-of coreference systems, which these accuracies cannot be compared with.
+The first pronoun is asked about, by the prompt that lm-evaluation-harness has for Winogender (it
+has no WinoBias): "... 'He' refers to the", with the two occupations as options. The paper reports
+the F1 of coreference systems, which these accuracies cannot be compared with.
 
 Hub id, configurations, splits and fields were checked against the data set's script in
 https://github.com/huggingface/datasets and the authors' files that it reads, not against the hub,
