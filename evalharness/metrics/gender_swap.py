@@ -9,6 +9,7 @@ Words of men are exchanged for words of women only; "they" stays.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # fmt: off
 _WORDS = (
@@ -73,6 +74,8 @@ class _Change:
     text: str
 
 
+# Each metric of a task swaps the same texts of a sample, some of which are whole articles.
+@lru_cache(maxsize=256)
 def swap(text: str) -> str:
     """The text with all genders exchanged; the case of words is kept."""
     pieces, done = [], 0
