@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeVar
 
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.records import Task
-from evalharness.validation import plugin_output, task_problem
+from evalharness.records import Task, TaskTemplate
+from evalharness.validation import plugin_code, plugin_output, task_problem, template_problem
 
 ENTRY_POINTS = "evalharness.tasks"
 NO_PLUGINS = {"data", "tests", "__pycache__"}
@@ -27,6 +28,14 @@ class FoundTask:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundTemplate:
+    """A template of tasks and the file (or entry point) that exposes it."""
+
+    template: TaskTemplate
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class BrokenPlugin:
     """A plugin that could not be loaded, and why, on one line."""
 
@@ -36,10 +45,33 @@ class BrokenPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All tasks by name, and the plugins that could not be loaded."""
+    """All tasks and templates by name, and the plugins that could not be loaded."""
 
     tasks: Mapping[str, FoundTask]
+    templates: Mapping[str, FoundTemplate]
     broken: tuple[BrokenPlugin, ...]
+
+    def find(self, name: str) -> FoundTask:
+        """The task of this very name; NAME:ARGUMENT is made by the template NAME.
+
+        Raises UsageError when there is none, with the nearest name; DataError for a template that
+        makes no task.
+        """
+        if name in self.tasks:
+            return self.tasks[name]
+        prefix, colon, argument = name.partition(":")
+        if not colon or prefix not in self.templates:
+            raise UsageError(f"there is no task {name!r}.{_hint(self, name)}")
+        found = self.templates[prefix]
+        where = f"the template {prefix!r} in {found.path} makes no task of {argument!r}"
+        with plugin_code(where):
+            task = found.template.make(argument, lambda other: self.find(other).task)
+        problem = task_problem(task) if isinstance(task, Task) else f"it is {task!r:.80}"
+        if problem is None and task.name != name:
+            problem = f"its name is {task.name!r} instead of {name!r}"
+        if problem is not None:
+            raise DataError(f"{where}: {problem}.")
+        return FoundTask(task, found.path)
 
 
 def bundled_folder(name: str) -> Path:
@@ -59,24 +91,33 @@ def find_tasks(folders: Sequence[Path] = ()) -> Catalogue:
 
     Raises UsageError for a folder that is not there, DataError for two tasks of one name.
     """
-    found: dict[str, FoundTask] = {}
+    tasks: dict[str, FoundTask] = {}
+    templates: dict[str, FoundTemplate] = {}
     broken: list[BrokenPlugin] = []
     for loaded in _load_all(folders):
         if isinstance(loaded, BrokenPlugin):
             broken.append(loaded)
-        elif (other := found.get(loaded.task.name)) is not None:
-            raise DataError(
-                f"two tasks have the name {loaded.task.name!r}: in {other.path} and {loaded.path}."
-            )
+        elif isinstance(loaded, FoundTask):
+            _add(tasks, loaded.task.name, loaded)
         else:
-            found[loaded.task.name] = loaded
-    return Catalogue(dict(sorted(found.items())), tuple(broken))
+            _add(templates, loaded.template.name, loaded)
+    return Catalogue(dict(sorted(tasks.items())), dict(sorted(templates.items())), tuple(broken))
+
+
+_Found = TypeVar("_Found", FoundTask, FoundTemplate)
+
+
+def _add(found: dict[str, _Found], name: str, one: _Found) -> None:
+    if (other := found.get(name)) is not None:
+        raise DataError(f"two tasks have the name {name!r}: in {other.path} and {one.path}.")
+    found[name] = one
 
 
 def select_tasks(catalogue: Catalogue, patterns: Iterable[str]) -> list[Task]:
     """The tasks that the patterns name: names, or globs over NAME and FAMILY/NAME.
 
-    Raises UsageError for a pattern that matches nothing, with the nearest name.
+    Globs match tasks that are listed; those of templates are named one by one. Raises UsageError
+    for a pattern that matches nothing, with the nearest name.
     """
     selected: dict[str, Task] = {}
     for pattern in patterns:
@@ -86,13 +127,15 @@ def select_tasks(catalogue: Catalogue, patterns: Iterable[str]) -> list[Task]:
             if fnmatchcase(name, pattern) or fnmatchcase(f"{found.task.family}/{name}", pattern)
         ]
         if not matching:
-            raise UsageError(f"there is no task {pattern!r}.{_hint(catalogue, pattern)}")
+            matching = [catalogue.find(pattern).task]
         selected |= {task.name: task for task in matching}
     return list(selected.values())
 
 
 def _hint(catalogue: Catalogue, pattern: str) -> str:
-    names = [*catalogue.tasks, *(f"{one.task.family}/*" for one in catalogue.tasks.values())]
+    _, colon, argument = pattern.partition(":")
+    made = [f"{name}:{argument}" for name in catalogue.templates] if colon else []
+    names = [*catalogue.tasks, *made, *(f"{one.task.family}/*" for one in catalogue.tasks.values())]
     hint = did_you_mean(pattern, names) or " `evalharness tasks list` shows them all."
     meant = [plugin for plugin in catalogue.broken if _may_be_meant(plugin, pattern)]
     failed = "".join(f" {plugin.path} could not be loaded: {plugin.error}." for plugin in meant)
@@ -110,7 +153,10 @@ def _may_be_meant(plugin: BrokenPlugin, pattern: str) -> bool:
     return bool(wanted) and (wanted in name or name in wanted or bool(did_you_mean(wanted, [name])))
 
 
-def _load_all(folders: Sequence[Path]) -> Iterator[FoundTask | BrokenPlugin]:
+_Loaded = FoundTask | FoundTemplate | BrokenPlugin
+
+
+def _load_all(folders: Sequence[Path]) -> Iterator[_Loaded]:
     loaded: set[Path] = set()
     for folder in (bundled_tasks_folder(), *folders):
         _check_folder(folder)
@@ -146,7 +192,7 @@ def _is_plugin(path: Path) -> bool:
     return not any(part in NO_PLUGINS or part.startswith((".", "_")) for part in path.parts)
 
 
-def _load_file(path: Path) -> Iterator[FoundTask | BrokenPlugin]:
+def _load_file(path: Path) -> Iterator[_Loaded]:
     """Run a file as a module of a private name, so that plugins cannot shadow packages."""
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     name = f"_evalharness_plugin_{digest}"
@@ -168,17 +214,25 @@ def _load_file(path: Path) -> Iterator[FoundTask | BrokenPlugin]:
     yield from _tasks_of(path, getattr(module, "TASKS", None))
 
 
-def _tasks_of(path: Path, exposed: object) -> Iterator[FoundTask | BrokenPlugin]:
+def _tasks_of(path: Path, exposed: object) -> Iterator[_Loaded]:
     if not isinstance(exposed, list | tuple) or not exposed:
         yield BrokenPlugin(path, "it exposes no TASKS, a list or tuple of Task")
         return
     for task in exposed:
-        if not isinstance(task, Task):
+        if isinstance(task, TaskTemplate):
+            yield _template(path, task)
+        elif not isinstance(task, Task):
             yield BrokenPlugin(path, f"TASKS holds a {type(task).__name__} that is no Task")
         elif (problem := task_problem(task)) is not None:
             yield BrokenPlugin(path, f"task {task.name!r:.80}: {problem}")
         else:
             yield FoundTask(task, path)
+
+
+def _template(path: Path, template: TaskTemplate) -> FoundTemplate | BrokenPlugin:
+    if (problem := template_problem(template)) is not None:
+        return BrokenPlugin(path, f"template {template.name!r:.80}: {problem}")
+    return FoundTemplate(template, path)
 
 
 def _one_line(error: BaseException, file: str | None) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evalharness.canonical import canonical
@@ -12,10 +13,8 @@ from evalharness.records import (
     Backend,
     DataIdentity,
     Instance,
-    LogLikelihood,
     Model,
     Request,
-    RollingLogLikelihood,
     Row,
     Sample,
     Source,
@@ -25,6 +24,7 @@ from evalharness.records import (
 )
 from evalharness.results import TaskRecord
 from evalharness.samples import solved, with_shots
+from evalharness.sources import MIRRORS, UnreachableError
 from evalharness.validation import check_sample, plugin_code
 
 _END = object()
@@ -110,11 +110,11 @@ def _samples(task: Task, source: Source, limit: int | None) -> list[Sample]:
 def _rows(task: Task, source: Source, limit: int | None) -> Iterator[Row]:
     """The first rows of a source, which may be a stranger's too."""
     where = f"task {task.name!r}: its data cannot be read"
-    with plugin_code(where):
+    with plugin_code(where), _reaching(task):
         rows = iter(source.rows())
     number = 0
     while limit is None or number < limit:
-        with plugin_code(where):
+        with plugin_code(where), _reaching(task):
             row = next(rows, _END)
         if row is _END:
             return
@@ -124,9 +124,28 @@ def _rows(task: Task, source: Source, limit: int | None) -> Iterator[Row]:
         number += 1
 
 
+@contextmanager
+def _reaching(task: Task) -> Iterator[None]:
+    """Says what can be done where data cannot be fetched."""
+    try:
+        yield
+    except UnreachableError as error:
+        ways = [
+            f"take it from elsewhere with --data {task.name}={o.name}" for o in task.alternatives
+        ]
+        ways += [
+            f"give a file or a folder with the same columns with --data {task.name}=PATH",
+            f"put a copy below the folder that {MIRRORS} names",
+            "run it once with a network: datasets keeps a copy",
+        ]
+        raise DataError(
+            f"task {task.name!r}: {error} Where the hub cannot be reached: {'; '.join(ways)}."
+        ) from None
+
+
 def _identity(task: Task, source: Source) -> DataIdentity:
     where = f"task {task.name!r}: its data cannot be identified"
-    with plugin_code(where):
+    with plugin_code(where), _reaching(task):
         identity = source.identity()
     if not isinstance(identity, DataIdentity) or not all(
         isinstance(text, str) for text in (identity.name, identity.revision)
@@ -207,29 +226,3 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
 
 def _chat(record: TaskRecord) -> dict[str, str | None] | None:
     return None if record.chat is None else record.chat.model_dump()
-
-
-def preview(sample: Sample, render: Render = render_plainly) -> str:
-    """A sample for people: its requests as `render` shows them, and what counts as right."""
-    lines = [f"=== {sample.id}"]
-    prompts = [render(request) for request in sample.requests]
-    for prompt in dict.fromkeys(prompts):
-        lines += ["--- prompt", prompt]
-        for index, request in enumerate(sample.requests):
-            if prompts[index] == prompt:
-                lines.append(f"{'*' if index in sample.gold else ' '} {_asked(request)}")
-    if not sample.gold:
-        lines += [f"--- accepted: {reference}" for reference in sample.references]
-    slices = ", ".join(f"{name}={value}" for name, value in sample.slices.items())
-    return "\n".join([*lines, f"--- slices: {slices}"] if slices else lines)
-
-
-def _asked(request: Request) -> str:
-    if isinstance(request, LogLikelihood):
-        return f"scored: {request.continuation!r}"
-    if isinstance(request, RollingLogLikelihood):
-        return "scored as a whole"
-    drawn = ""
-    if (how := request.sampling) is not None:
-        drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
-    return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"

