@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evalharness.errors import DataError
-from evalharness.preparation import PreparedTask, Render, render_plainly
+from evalharness.preparation import PreparedTask, Render, prompt_hash, render_plainly
 from evalharness.records import (
     Cost,
     Failure,
@@ -32,7 +32,7 @@ from evalharness.results import (
     TaskCost,
     TaskResult,
 )
-from evalharness.statistics import Summary, summarize
+from evalharness.statistics.summaries import Summary, summarize
 from evalharness.validation import (
     checked_scores,
     checked_statistics,
@@ -175,6 +175,7 @@ def _result(metric: Metric, summary: Summary) -> MetricResult:
         value=summary.value,
         interval=summary.interval,
         stderr=summary.stderr,
+        method=summary.method,
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
@@ -225,6 +226,7 @@ def _row(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
+        prompt_hash=prompt_hash([sample]),
         prompts=[shown.setdefault(prompt, prompt) for prompt in prompts],
         target=sample.target,
         references=list(sample.references),

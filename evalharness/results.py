@@ -25,11 +25,16 @@ class _Record(BaseModel):
 
 
 class MetricResult(_Record):
-    """A score and its 95 % interval; None where it is undefined (no samples, one sample)."""
+    """A score and its 95 % interval; None where it is undefined (no samples, one sample).
+
+    `method` is how the interval was found (statistics/summaries.py); runs from before there were
+    several have percentile bootstrap intervals.
+    """
 
     value: FiniteFloat | None
     interval: tuple[FiniteFloat, FiniteFloat] | None
     stderr: FiniteFloat | None
+    method: str = "percentile bootstrap"
     higher_is_better: bool
     ideal: float | None = None
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
@@ -224,15 +229,17 @@ class RunRecord(_Record):
 class SampleRow:
     """A row of samples/TASK.parquet.
 
-    `prompts` are what the model was given, special tokens included and without the few-shot
-    examples that did not fit; `responses` are what it wrote, thinking included. `statistics` is
-    None where a request of the sample failed; `lost_shots` is the largest number of few-shot
-    examples that a request of it lost.
+    `prompt_hash` is sha256 over all that the sample asks and that its score depends on, so that
+    samples of two runs can be told to be the same. `prompts` are what the model was given, special
+    tokens included and without the few-shot examples that did not fit; `responses` are what it
+    wrote, thinking included. `statistics` is None where a request of the sample failed;
+    `lost_shots` is the largest number of few-shot examples that a request of it lost.
     """
 
     id: str
     group: str | None
     slices: dict[str, str]
+    prompt_hash: str
     prompts: list[str]
     target: str
     references: list[str]

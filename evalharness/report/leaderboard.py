@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from evalharness.compare.runs import run_labels
 from evalharness.report.text import amount, interval, money, number, short, visible
 from evalharness.results import MetricResult, Results, RunRecord, TaskResult
 
@@ -124,15 +125,6 @@ def series_of(runs: Sequence[Run]) -> tuple[Series, ...]:
     return tuple(Series(short(name), tuple(found)) for name, found in steps.items())
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
-    """The name of each run's model; runs of one name are told apart by the end of their run id."""
-    names = [results.model.name for _, results in runs]
-    return [
-        name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
-        for name, (_, results) in zip(names, runs, strict=True)
-    ]
-
-
 def order_tasks(runs: Sequence[Run]) -> dict[str, str]:
     """The tasks of all runs with their families, by family and name.
 
@@ -167,7 +159,7 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
 
 def _rows(runs: Sequence[Run], columns: Sequence[Sequence[Cell]]) -> Iterator[Row]:
     before = ""
-    for index, (label, (_, results)) in enumerate(zip(labels(runs), runs, strict=True)):
+    for index, (label, (_, results)) in enumerate(zip(run_labels(runs), runs, strict=True)):
         series = results.model.series
         yield Row(
             model=short(label),

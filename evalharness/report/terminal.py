@@ -12,9 +12,7 @@ from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_r
 def print_table(runs: Sequence[Run], console: Console) -> None:
     """Print every task's primary metric for every model, with its 95 % interval and n."""
     board = build_leaderboard(order_runs(runs))
-    table = Table(
-        caption="95 % bootstrap intervals; * the interval overlaps that of the best model"
-    )
+    table = Table(caption="95 % intervals; * the interval overlaps that of the best model")
     table.add_column("task", overflow="fold")
     table.add_column("metric", overflow="fold")
     for row in board.rows:

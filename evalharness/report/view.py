@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.runs import run_labels
 from evalharness.report.leaderboard import (
     Cell,
     Leaderboard,
     Run,
     build_leaderboard,
     direction,
-    labels,
     metric_cells,
     order_runs,
     order_tasks,
@@ -191,7 +191,7 @@ def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> Task
         )
         for metric in metrics
     ]
-    names = [short(label) for label in labels(runs)]
+    names = [short(label) for label in run_labels(runs)]
     return TaskSection(
         name=visible(name),
         anchor=anchor,
@@ -356,6 +356,6 @@ def _models(runs: Sequence[Run]) -> PlainTable:
             short(results.model.fingerprint[:12]),
             short(results.run_id),
         )
-        for label, (_, results) in zip(labels(runs), runs, strict=True)
+        for label, (_, results) in zip(run_labels(runs), runs, strict=True)
     ]
     return PlainTable(headings, tuple(rows))
