@@ -2,7 +2,7 @@
 
 Multiple choice compares how likely each option is. A model that writes texts but scores none, such
 as one behind a server without log-probabilities, is shown the options by letters and asked for one.
-That is another measurement, by metrics of other names, which run.json and reports say.
+That is another measurement, by a metric of another name, which run.json and reports say.
 """
 
 import re
@@ -12,7 +12,7 @@ from functools import partial
 
 from evalharness.chat import ask_in_chat
 from evalharness.extraction import find_letter
-from evalharness.metrics.multiple_choice import LETTER_ACCURACY, LETTERS, LETTERS_GIVEN
+from evalharness.metrics.multiple_choice import LETTER_ACCURACY, LETTERS
 from evalharness.preparation import PreparedTask, prompt_hash, why_unsupported
 from evalharness.records import Backend, Generation, LogLikelihood, Sample
 from evalharness.results import Method, RunConfiguration
@@ -71,8 +71,8 @@ def ask_for_letters(task: PreparedTask, reason: str, room: Room) -> PreparedTask
 
     reason: why it is not asked as its author wrote it
 
-    Few-shot examples are shown in the same way. Its metrics are those of letters, and nothing is
-    left of its own.
+    Few-shot examples are shown in the same way. Its metric is that of letters, and none is left of
+    its own. An answer without a letter is wrong, and counted as unparsed.
     """
     examples = [_lettered(example, room) for example in task.examples]
     samples = [_lettered(sample, room, len(examples)) for sample in task.samples]
@@ -85,7 +85,7 @@ def ask_for_letters(task: PreparedTask, reason: str, room: Room) -> PreparedTask
         replace(
             task.task,
             extract=partial(find_letter, letters=LETTERS[:most]),
-            metrics=(LETTER_ACCURACY, LETTERS_GIVEN),
+            metrics=(LETTER_ACCURACY,),
         ),
         tuple(asked),
         task.record.model_copy(

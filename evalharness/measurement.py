@@ -19,11 +19,11 @@ from evalharness.records import (
     Outcome,
     Request,
     Response,
-    RollingLogLikelihood,
     Sample,
     Statistics,
     Values,
     Weights,
+    WholeText,
 )
 from evalharness.results import (
     MetricResult,
@@ -252,7 +252,7 @@ def _row(
 def _shown(request: Request, outcome: Outcome, render: Render) -> str:
     """What the model was given, without the shots that did not fit."""
     given = request
-    if not isinstance(outcome, Failure) and not isinstance(request, RollingLogLikelihood):
+    if not isinstance(outcome, Failure) and not isinstance(request, WholeText):
         given = replace(request, shots=request.shots[outcome.dropped_shots :])
     try:
         return render(given)

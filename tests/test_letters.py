@@ -1,4 +1,4 @@
-"""Multiple choice of a model that scores no texts: asked for a letter, by metrics of its own."""
+"""Multiple choice of a model that scores no texts: asked for a letter, by a metric of its own."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -177,7 +177,7 @@ def measured(prepared: PreparedTask, *texts: str) -> TaskResult:
     return measure_task(prepared, answers, seed=0, peak_memory_bytes=0)[0]
 
 
-def test_letters_have_metrics_of_their_own_and_an_answer_without_one_is_counted() -> None:
+def test_letters_have_a_metric_of_their_own_and_an_answer_without_one_is_counted() -> None:
     """The name acc would say that options were compared by their likelihood."""
     more = replace(FOG, id="more", gold=(0, 2))
     other = multiple_choice(id="two", prompt="Q", choices=["x", "y"], gold=0)
@@ -186,9 +186,9 @@ def test_letters_have_metrics_of_their_own_and_an_answer_without_one_is_counted(
     )
     values = {name: metric.value for name, metric in result.metrics.items()}
     # The fourth answer names a letter that its question does not have.
-    assert values == {"letter_accuracy": 0.5, "letters_given": 0.5}
+    assert values == {"letter_accuracy": 0.5}
     assert result.method == Method(name="letter", reason="no scores")
-    assert result.validity.empty == 1
+    assert (result.validity.unparsed, result.validity.empty) == (1, 0)
 
 
 def test_a_run_by_letters_is_another_run() -> None:
@@ -268,10 +268,17 @@ def test_a_run_says_that_it_asked_for_letters(workplace: Workplace) -> None:
     (folder,) = (workplace.folder / "runs").glob("toy-*")
     results = json.loads((folder / "results.json").read_text())["tasks"]["toy-choice"]
     record = json.loads((folder / "run.json").read_text())["tasks"]["toy-choice"]
-    assert list(results["metrics"]) == ["letter_accuracy", "letters_given"]
+    assert list(results["metrics"]) == ["letter_accuracy"]
     assert results["metrics"]["letter_accuracy"]["value"] == pytest.approx(2 / 6)
     assert results["method"] == record["method"]
     assert record["method"]["name"] == "letter"
     assert workplace("report", "runs").returncode == 0
     page = Path(workplace.folder / "report.html").read_text()
     assert "toy was asked for the letter of the right option in toy-choice" in page
+    # Without the server: the letters are in the store.
+    again = workplace("rescore", str(folder), "--tasks-dir", "plugins")
+    assert again.returncode == 0, again.stderr
+    assert json.loads((folder / "results.json").read_text())["tasks"]["toy-choice"] == {
+        **results,
+        "cost": {**results["cost"], "from_store": 6},
+    }

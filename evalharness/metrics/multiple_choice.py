@@ -44,20 +44,9 @@ def _is_right(sample: Sample, text: str) -> tuple[float]:
     return (float(text in sample.references),)
 
 
-def _is_an_option(sample: Sample, text: str) -> tuple[float]:
-    return (float(text in list(LETTERS[: len(sample.choices)])),)
-
-
 LETTER_ACCURACY = Metric(
     "letter_accuracy",
     measure=mean_over_draws(_is_right),
     aggregate=mean(),
     signature="asked for the letter of the right option; an answer without one is wrong",
-)
-# What is missing here was no answer, and is wrong above.
-LETTERS_GIVEN = Metric(
-    "letters_given",
-    measure=mean_over_draws(_is_an_option),
-    aggregate=mean(),
-    signature="share of the answers in which the letter of one option was found",
 )

@@ -1,5 +1,7 @@
 """Tests of differences: as rarely wrong as they say, stronger than unpaired ones, and agreeing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from scipy import stats
 from evalharness.records import Metric
 from evalharness.statistics.corrections import holm
 from evalharness.statistics.paired import compare_pair, mcnemar, sign_flips, swaps
+from evalharness.statistics.summaries import summarize
 from tests.statistics.populations import (
     BLEU,
     MEAN,
@@ -152,30 +155,51 @@ def sentences(seed: int, kept: float) -> list[str]:
     return made
 
 
-def test_bleu_is_compared_as_sacrebleu_compares_it() -> None:
-    """Approximate randomisation: the same p within the error of chance of 10,000 rounds. Bootstrap:
-    with their very resamples, the same scores.
-    """
+def sacrebleus(kind: str, rounds: int) -> tuple[list[np.ndarray], list[Any]]:
+    """Statistics of two systems of 150 segments, and what sacrebleu's paired test says of them."""
     import sacrebleu.metrics
     from sacrebleu.significance import PairedTest
 
     references, first, second = sentences(1, 1.0), sentences(2, 0.80), sentences(3, 0.78)
     scorer = sacrebleu.metrics.BLEU(references=[references])
-    result = PairedTest(
-        [("first", first), ("second", second)], {"BLEU": scorer}, None, "ar", n_samples=10_000
-    )()[1]["BLEU"]
-    own = [np.array(scorer._extract_corpus_statistics(texts, None), float)
-           for texts in (first, second)]  # fmt: skip
-    found = compare_pair(BLEU, own[0], own[1], np.arange(150), seed=0)
-    assert found.values == pytest.approx([one.score for one in result])
-    assert found.p_value == pytest.approx(result[1].p_value, abs=0.02)
+    systems = [("first", first), ("second", second)]
+    test = PairedTest(systems, {"BLEU": scorer}, None, kind, n_samples=rounds)
+    statistics = [
+        np.array(scorer._extract_corpus_statistics(texts, None), float) for texts in (first, second)
+    ]
+    return statistics, test()[1]["BLEU"]
+
+
+def test_bleu_is_swapped_as_sacrebleu_swaps_it() -> None:
+    """Approximate randomisation: p within the error of chance of 10,000 rounds."""
+    (first, second), theirs = sacrebleus("ar", 10_000)
+    found = compare_pair(BLEU, first, second, np.arange(150), seed=0)
+    assert found.values == pytest.approx([one.score for one in theirs])
+    assert found.p_value == pytest.approx(theirs[1].p_value, abs=0.02)
     assert 0.01 < found.p_value < 0.9
 
-    indexes = np.random.default_rng(12345).choice(150, size=(200, 150), replace=True)
-    expected = [scorer._compute_score_from_stats(list(own[0][some].sum(0))).score
-                for some in indexes]  # fmt: skip
-    weights = np.stack([np.bincount(some, minlength=150) for some in indexes]).astype(float)
-    assert BLEU.aggregate(own[0], weights, np.arange(150)) == pytest.approx(expected)
+
+def test_bleu_is_resampled_as_sacrebleu_resamples_it() -> None:
+    """With the very resamples of its paired bootstrap: the same p, mean and interval; with our own,
+    an interval of the same width but for chance and for what widens it.
+    """
+    own, theirs = sacrebleus("bs", 1000)
+    groups = np.arange(150)
+    drawn = np.random.default_rng(12345).choice(150, size=(1000, 150), replace=True)
+    weights = np.stack([np.bincount(some, minlength=150) for some in drawn]).astype(float)
+    scores = [BLEU.aggregate(one, weights, groups) for one in own]
+    low, high = np.sort(scores[1])[[25, -26]]
+    assert scores[1].mean() == pytest.approx(theirs[1].mean)
+    assert (high - low) / 2 == pytest.approx(theirs[1].ci)
+    distances = np.abs(scores[1] - scores[0])
+    observed = abs(theirs[1].score - theirs[0].score)
+    further = int((distances - distances.mean() > observed).sum())
+    assert (1 + further) / 1001 == pytest.approx(theirs[1].p_value)
+
+    (summary,) = summarize([(BLEU, own[1])], groups, seed=0)
+    assert summary.interval is not None
+    width = (summary.interval[1] - summary.interval[0]) / 2
+    assert width == pytest.approx(theirs[1].ci, rel=0.1)
 
 
 # --- What is said of two models ------------------------------------------------------------------
