@@ -1,4 +1,4 @@
-"""A site about 100,000 samples of 20 models: how long it takes to build, to open, to sort and filter.
+"""A site about 100,000 samples of 20 models: how long it takes to build, open, sort and filter.
 
 The runs are made up in a temporary folder; Chromium opens the site from disk.
 
