@@ -260,6 +260,8 @@ def _notes(names: Sequence[str], board: Board | None) -> Iterator[str]:
         "an ideal in the middle, and tasks that were not asked alike, have no part in it; a model "
         "that lacks one of these tasks has no mean and no rank."
     )
+    if any(place.of_tasks.interval is None for place in board.places.values()):
+        yield "Ranks are open where a score has no standard error."
     if not board.paired:
         yield (
             "The samples of some runs are not at hand, so models are told apart by the standard "

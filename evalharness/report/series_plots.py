@@ -22,7 +22,7 @@ from evalharness.report.tables import PlainTable
 from evalharness.report.text import interval, number, short
 from evalharness.results import MetricResult
 
-_WIDTH, _HEIGHT = 236.0, 176.0
+_WIDTH, _HEIGHT = 208.0, 176.0
 _COLUMNS = 3
 _FEWEST = 2
 
@@ -71,7 +71,7 @@ def _figure(index: int, series: str, tasks: dict[str, _Points]) -> Plot:
         low, high = around(values)
         up = Scale(low, high, top + _HEIGHT - 66, top)
         labels.append(label("name", left - 36, top - 14, short(task)[:30]))
-        for tick in ticks(low, high, 3):
+        for tick in ticks(low, high, 4):
             lines.append(line("grid", left, up.at(tick), across.end, up.at(tick)))
             labels.append(label("tick", left - 5, up.at(tick) + 4, written(tick), "end"))
         labels += [
