@@ -9,6 +9,7 @@ from evalharness.records import (
     Message,
     Request,
     RollingLogLikelihood,
+    Row,
     Sample,
     Sampling,
 )
@@ -139,6 +140,11 @@ def rolling(
         group=group,
         slices=slices or {},
     )
+
+
+def place_of(row: Row) -> str:
+    """Where a row stands in its file, such as "row 12": an id where the data has none."""
+    return row.location.rpartition(", ")[2]
 
 
 def _refuse_one_text(**lists: Sequence[str]) -> None:

