@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -292,3 +293,23 @@ def test_a_plugin_with_a_module_of_its_own_runs_without_a_hub(tmp_path: Path) ->
     assert metrics["word_share_pooled"]["value"] == pytest.approx(2 / 3)
     for found in metrics.values():
         assert found["interval"][0] < found["value"] < found["interval"][1]
+
+
+def test_the_guide_works_as_it_is_written(tmp_path: Path) -> None:
+    """Every block of docs/metrics-from-evaluate.md, in its order."""
+    guide = Path(__file__).parents[2] / "docs" / "metrics-from-evaluate.md"
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", guide.read_text(), re.DOTALL | re.MULTILINE)
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hub")}
+    printed = ""
+    for language, block in blocks:
+        if language == "python":
+            (tmp_path / block.partition("\n")[0].removeprefix("# ")).write_text(block)
+            continue
+        command = block.replace("evalharness", f"{sys.executable} -m evalharness")
+        done = subprocess.run(
+            ["bash", "-e"], input=command, cwd=tmp_path, env=environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        printed += done.stdout
+    assert "word_share_share" in printed

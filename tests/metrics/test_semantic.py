@@ -1,12 +1,15 @@
 """BERTScore and similarity of embeddings, with tiny models that the tests make."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizerFast
 
+from evalharness.discovery import bundled_folder, find_tasks
 from evalharness.errors import DataError, UsageError
 from evalharness.metrics.semantic import Encoder, bert_scores, embedding_similarity
 from evalharness.records import GenerationResponse, Sample
@@ -126,7 +129,6 @@ def test_similarity_is_the_cosine_by_the_models_own_pooling(
     encoder_folder: Path, tmp_path: Path
 ) -> None:
     """One model pools by the mean of its tokens, the other takes the first: both are honoured."""
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     found = {}
@@ -155,3 +157,25 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UsageError, match=r"evalharness\[embeddings\]"):
         corpus(embedding_similarity("any/model"), [written("a", "a")])
+
+
+def test_the_readmes_plugin_adds_these_metrics_to_any_task(
+    encoder_folder: Path, tmp_path: Path
+) -> None:
+    """Word by word, but for the models, which a test cannot have."""
+    readme = bundled_folder("tasks") / "summarization" / "README.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```$", readme.read_text(), re.DOTALL | re.MULTILINE)
+    SentenceTransformer(str(encoder_folder), device="cpu").save(str(tmp_path / "sentences"))
+    for model, folder in (
+        ('"roberta-large", layer=17', f"{str(encoder_folder)!r}, layer=2"),
+        ('"sentence-transformers/all-mpnet-base-v2"', repr(str(tmp_path / "sentences"))),
+    ):
+        assert model in block
+        block = block.replace(model, folder)
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "semantic.py").write_text(block)
+    task = find_tasks([tmp_path / "tasks"]).find("semantic:starter-summaries").task
+    answered = [written("the dog ran", "the dog ran", source="the dog ran home")]
+    scores = {metric.name: corpus(metric, answered) for metric in task.metrics}
+    names = ["rouge1", "bertscore_f1", "bertscore_recall", "embedding_similarity"]
+    assert [scores[name] for name in names] == pytest.approx([1.0] * 4)

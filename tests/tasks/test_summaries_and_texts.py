@@ -46,7 +46,8 @@ DETOKENIZED = [
     (
         " = Novy Brod =\n\nNovy Brod is a harbour town of 1,200 people on the river Lesk. It is "
         'known for its "singing" bridge, which hums at 200.5 vibrations a second.\n\n== History =='
-        "\n\nThe town's first ferry sailed in 1871; it had well-known captains (among them Mira Holt).\n",
+        "\n\nThe town's first ferry sailed in 1871; it had well-known captains (among them Mira "
+        "Holt).\n",
         (69, 298),
     ),
     (
