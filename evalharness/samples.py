@@ -120,6 +120,38 @@ def likelihood_comparison(
     )
 
 
+def factual_pair(
+    *,
+    id: str,
+    prompts: tuple[str, str],
+    correct: str,
+    corrupted: str,
+    group: str,
+    slices: Mapping[str, str],
+) -> Sample:
+    """A true and a corrupted summary of one document, whose likelihoods are compared.
+
+    The true one comes first, then the corrupted one, after the document; then both without it.
+    White space around a summary does not count.
+
+    prompts  what is asked with the document, and the same without it
+    group    the document, by which pairs are not independent
+    Raises ValueError for an empty summary, and for two equal ones.
+    """
+    summaries = [correct.strip(), corrupted.strip()]
+    if not all(summaries):
+        raise ValueError("a summary is empty")
+    if summaries[0] == summaries[1]:
+        raise ValueError("the corrupted summary equals the correct one")
+    return likelihood_comparison(
+        id=id,
+        prompts=[prompts[0], prompts[0], prompts[1], prompts[1]],
+        continuations=[f" {summary}" for summary in summaries * 2],
+        group=group,
+        slices=slices,
+    )
+
+
 def rolling(
     *,
     id: str,

@@ -1,50 +1,19 @@
 """Does a model find a true summary likelier than a corrupted one of the same document?
 
 Sources: Tam et al. 2022 (FIB) for the choice by pointwise mutual information, the log-probability
-after the document less that without it, per token; its script is the reference. A sample asks for
-the true summary and then the corrupted one after the document, and for the same two without it.
-A tie is no success.
+after the document less that without it, per token; its script is the reference. A tie is no
+success. The samples are those of samples.factual_pair.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from evalharness.errors import DataError
 from evalharness.metrics.aggregation import mean
 from evalharness.metrics.responses import Measure, log_likelihoods
 from evalharness.records import LogLikelihoodResponse, Metric, Response, Sample
-from evalharness.samples import likelihood_comparison
 
 Value = Callable[[LogLikelihoodResponse, LogLikelihoodResponse], float]
 """What one summary is worth, by its likelihood after the document and without it."""
-
-
-def factual_pair(
-    *,
-    id: str,
-    prompts: tuple[str, str],
-    correct: str,
-    corrupted: str,
-    group: str,
-    slices: Mapping[str, str],
-) -> Sample:
-    """A pair to compare, the true summary first; white space around a summary does not count.
-
-    prompts  what is asked with the document, and the same without it
-    group    the document, by which pairs are not independent
-    Raises ValueError for an empty summary, and for two equal ones.
-    """
-    summaries = [correct.strip(), corrupted.strip()]
-    if not all(summaries):
-        raise ValueError("a summary is empty")
-    if summaries[0] == summaries[1]:
-        raise ValueError("the corrupted summary equals the correct one")
-    return likelihood_comparison(
-        id=id,
-        prompts=[prompts[0], prompts[0], prompts[1], prompts[1]],
-        continuations=[f" {summary}" for summary in summaries * 2],
-        group=group,
-        slices=slices,
-    )
 
 
 def _preference(value: Value) -> Measure:

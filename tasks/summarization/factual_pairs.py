@@ -13,8 +13,9 @@ one group.
 
 from hashlib import sha256
 
-from evalharness.metrics.factual_pairs import FACTUAL_PAIRS, factual_pair
+from evalharness.metrics.factual_pairs import FACTUAL_PAIRS
 from evalharness.records import Row, Sample, Task
+from evalharness.samples import factual_pair
 from evalharness.sources import NotGiven
 
 

@@ -31,10 +31,10 @@ from evalharness.metrics.factual_pairs import (
     PAIR_ACCURACY,
     PMI_ACCURACY,
     PMI_PER_TOKEN_ACCURACY,
-    factual_pair,
 )
 from evalharness.metrics.rouge import ALL_ROUGE, KINDS, PLAIN, STEMMED, UNICODE, rouge, rouge_f1
 from evalharness.records import GenerationResponse, LogLikelihoodResponse, Metric, Sample
+from evalharness.samples import factual_pair
 from tests.metrics.answers import corpus, scored, written
 from tests.plugins import write_rows
 
