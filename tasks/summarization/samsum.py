@@ -16,19 +16,19 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
 from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import HubDataset
 
 
 def sample(row: Row) -> Sample:
-    # One chat of the training split is empty; a csv gives nothing for it.
+    # The training split has an empty chat, for which a csv gives nothing.
     dialogue = "\n".join((row["dialogue"] or "").splitlines())
-    return generation(
+    return summary(
         id=str(row["id"]),  # those of a csv may be read as numbers
-        prompt=f"Summarize the following dialogue:\n\n{dialogue}\n\nSummary:",
+        instruction="Summarize the following dialogue",
+        document=dialogue,
         references=[row["summary"]],
         max_tokens=128,
-        source=dialogue,
     )
 
 

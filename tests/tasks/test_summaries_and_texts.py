@@ -148,10 +148,16 @@ def test_cnn_dailymail_has_the_scores_of_lm_evaluation_harness() -> None:
 
 
 def test_a_chat_read_from_a_csv_may_have_a_number_for_an_id_and_no_text() -> None:
-    """The training split of SAMSum has one; as no example could be drawn, all runs would fail."""
+    """The training split of SAMSum has one: with an error no example could be drawn from it."""
     sample = made("samsum", {"id": 13_800_001, "dialogue": None, "summary": "Nothing."})
     assert sample.id == "13800001"
     assert sample.source == ""
+
+
+def test_a_reference_without_text_is_refused_before_anything_is_asked() -> None:
+    """ROUGE would refuse it after the last answer."""
+    with pytest.raises(ValueError, match="a reference summary is empty"):
+        made("samsum", {"id": "1", "dialogue": "Ada: Hi!", "summary": " "})
 
 
 def test_references_of_several_paragraphs_become_one_as_in_helm() -> None:
