@@ -10,6 +10,7 @@ from evalharness.records import (
     PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
+    Row,
     Sample,
     Sampling,
     WholeText,
@@ -155,6 +156,63 @@ def pseudo_likelihood_comparison(
     )
 
 
+def summary(
+    *,
+    id: str,
+    instruction: str,
+    document: str,
+    references: Sequence[str],
+    max_tokens: int,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document to summarize: the instruction and a colon, the document, "Summary:".
+
+    Raises ValueError for a reference without text, and where there is none.
+    """
+    if not all(reference.strip() for reference in references):
+        raise ValueError("a reference summary is empty")
+    return generation(
+        id=id,
+        prompt=f"{instruction}:\n\n{document}\n\nSummary:",
+        references=references,
+        max_tokens=max_tokens,
+        source=document,
+        slices=slices,
+    )
+
+
+def factual_pair(
+    *,
+    id: str,
+    prompts: tuple[str, str],
+    correct: str,
+    corrupted: str,
+    group: str,
+    slices: Mapping[str, str],
+) -> Sample:
+    """A true and a corrupted summary of one document, whose likelihoods are compared.
+
+    The true one comes first, then the corrupted one, after the document; then both without it.
+    White space around a summary does not count.
+
+    prompts  what is asked with the document, and the same without it
+    group    the document, by which pairs are not independent
+    Raises ValueError for an empty summary, and for two equal ones.
+    """
+    summaries = [correct.strip(), corrupted.strip()]
+    if not all(summaries):
+        raise ValueError("a summary is empty")
+    if summaries[0] == summaries[1]:
+        raise ValueError("the corrupted summary equals the correct one")
+    return likelihood_comparison(
+        id=id,
+        prompts=[prompts[0], prompts[0], prompts[1], prompts[1]],
+        continuations=[f" {summary}" for summary in summaries * 2],
+        group=group,
+        slices=slices,
+    )
+
+
 def rolling(
     *,
     id: str,
@@ -175,6 +233,11 @@ def rolling(
         group=group,
         slices=slices or {},
     )
+
+
+def place_of(row: Row) -> str:
+    """Where a row stands in its file, such as "row 12": an id where the data has none."""
+    return row.location.rpartition(", ")[2]
 
 
 def _refuse_one_text(**lists: Sequence[str]) -> None:
