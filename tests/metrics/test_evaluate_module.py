@@ -21,7 +21,7 @@ from evalharness.metrics.evaluate_module import (
     score_of_corpus,
 )
 from evalharness.records import GenerationResponse, Metric, Response, Sample
-from evalharness.statistics import summarize
+from evalharness.statistics.summaries import summarize
 from tests.metrics.answers import corpus, scored, written
 from tests.plugins import write_rows
 
