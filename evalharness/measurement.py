@@ -130,7 +130,7 @@ def _measure(
 
 
 def _guarded(task: PreparedTask, metric: Metric) -> Metric:
-    """The same metric, whose aggregate raises DataError with task and metric."""
+    """The same metric with its signature, whose aggregate raises DataError with task and metric."""
     where = f"task {task.name!r}: the metric {metric.name!r} cannot be aggregated"
 
     def aggregate(statistics: Statistics, weights: Weights, groups: Groups) -> Values:
@@ -138,7 +138,11 @@ def _guarded(task: PreparedTask, metric: Metric) -> Metric:
             given = metric.aggregate(statistics, weights, groups)
             return checked_scores(given, len(weights), metric.bounds)
 
-    return replace(metric, aggregate=aggregate)
+    with plugin_code(where, _STORED):
+        signature = metric.signature_for(task.samples)
+        if not isinstance(signature, str):
+            raise TypeError(f"expected its signature to be a text, found {signature!r:.80}")
+    return replace(metric, aggregate=aggregate, signature=signature)
 
 
 def _scores(
@@ -177,7 +181,7 @@ def _result(metric: Metric, summary: Summary) -> MetricResult:
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
-        signature=metric.signature,
+        signature=metric.signature_for(()),
     )
 
 

@@ -290,7 +290,8 @@ class Metric:
         the score, bootstrap weights give its bootstrap distribution
     bounds: the smallest and the largest value possible
     ideal: the best value where neither more nor less is better (a bias score); else None
-    signature: what exactly was computed, in the words of the tool that defines it
+    signature: what exactly was computed, in the words of the tool that defines it; a function of
+        the samples where it depends on them, as on how many references they have
     """
 
     name: str
@@ -299,7 +300,11 @@ class Metric:
     bounds: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     ideal: float | None = None
-    signature: str = ""
+    signature: str | Callable[[Sequence[Sample]], str] = ""
+
+    def signature_for(self, samples: Sequence[Sample]) -> str:
+        """What exactly was computed of these samples; of none, as far as it is known before."""
+        return self.signature if isinstance(self.signature, str) else self.signature(samples)
 
 
 # --- Where samples come from ---------------------------------------------------------------------

@@ -159,7 +159,8 @@ def _metrics_problems(metrics: object) -> Iterator[str]:
 
 def _metric_problems(metric: Metric) -> Iterator[str]:
     yield from _text("name", metric.name, empty=False)
-    yield from _text("signature", metric.signature)
+    if not callable(metric.signature):
+        yield from _text("signature", metric.signature)
     for name in ("measure", "aggregate"):
         if not callable(getattr(metric, name)):
             yield _expected(name, "a function", getattr(metric, name))

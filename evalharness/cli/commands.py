@@ -231,7 +231,7 @@ def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
         "caveat": task.caveat,
         "content warning": task.content_warning,
         "metrics": ", ".join(metric.name for metric in task.metrics),
-        "signatures": " ".join(metric.signature for metric in task.metrics if metric.signature),
+        "signatures": " ".join(filter(None, (one.signature_for(()) for one in task.metrics))),
         "few-shot examples": "yes" if task.shots else "none",
     }
     if output_format == "json":

@@ -13,7 +13,8 @@ from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.perplexity import BITS_PER_BYTE, WORD_PERPLEXITY
 from evalharness.metrics.question_answering import TOKEN_F1
 from evalharness.metrics.rouge import ROUGE_1
-from evalharness.metrics.translation import PLACEHOLDERS_KEPT, bleu, chrf, ter
+from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT
+from evalharness.metrics.translation import bleu, chrf, ter
 from evalharness.records import Metric
 
 # A metric, and how many statistics a sample of it has.
