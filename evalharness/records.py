@@ -224,6 +224,9 @@ class Row(Mapping[str, Any]):
             )
         return self._fields[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
 
