@@ -24,7 +24,8 @@ def language_name(code: str) -> str:
 
     language = langcodes.Language.get(_known(code)).prefer_macrolanguage()
     plain = langcodes.Language.make(language=language.language)
-    if language.script == plain.maximize().script and language.language != "zh":
+    usual = plain.maximize().script, "Hang"  # CLDR calls Korean's, Hangul and Hanja, Kore
+    if language.script in usual and language.language != "zh":
         language = language.update_dict({"script": None})
     return str(language.display_name())
 
@@ -67,23 +68,41 @@ def choose_direction(argument: str, codes: Collection[str]) -> tuple[str, str]:
         if code not in codes:
             raise UsageError(
                 f"{argument!r} should be SOURCE-TARGET, but the data has no language {code!r}."
-                f"{did_you_mean(code, codes)}"
+                f"{did_you_mean_code(code, codes)}"
             )
     if source == target:
         raise UsageError(f"{argument!r}: source and target are one language.")
     return source, target
 
 
+def did_you_mean_code(code: str, codes: Collection[str]) -> str:
+    """Return " Did you mean 'x'?" for the first code that means the same, else the nearest one."""
+    try:
+        wanted = macrolanguage(code)
+    except UsageError:
+        return did_you_mean(code, codes)
+    same = [one for one in codes if macrolanguage(one) == wanted]
+    return f" Did you mean {same[0]!r}?" if same else did_you_mean(code, codes)
+
+
 def _known(code: str) -> str:
     """The code without what langcodes does not read. Raises UsageError for an unknown one."""
-    import langcodes
     from langcodes.data_dicts import LANGUAGE_ALPHA3
 
     plain = _VARIETY.sub("", code)
-    if langcodes.tag_is_valid(plain):
+    if _exists(plain):
         return plain
     language = re.split("[_-]", plain)[0]
-    if langcodes.tag_is_valid(language):
+    if _exists(language):
         raise UsageError(f"there is no language {code!r}: what follows {language!r} is unknown.")
     near = did_you_mean(language, [*LANGUAGE_ALPHA3, *LANGUAGE_ALPHA3.values()])
     raise UsageError(f"there is no language {code!r}.{near}")
+
+
+def _exists(code: str) -> bool:
+    """Is it registered, and not for private use (qaa to qtz)?"""
+    import langcodes
+
+    if not langcodes.tag_is_valid(code):
+        return False
+    return not str(langcodes.Language.get(code).language_name()).startswith("Unknown language")

@@ -141,6 +141,23 @@ def translation_of_row(row: Row, languages: tuple[str, str], max_tokens: int = 2
     )
 
 
+def translation_of_pair(row: Row, languages: tuple[str, str], max_tokens: int = 256) -> Sample:
+    """A row of `translation`, a text for each language, and the `row_number` of combined.Numbered.
+
+    Rows of local files are read too (see translation_of_row).
+    """
+    if "refs" in row:
+        return translation_of_row(row, languages, max_tokens)
+    texts = Row(row["translation"], row.location)
+    return translation(
+        id=row["row_number"],
+        languages=languages,
+        source=texts[languages[0]],
+        references=[texts[languages[1]]],
+        max_tokens=max_tokens,
+    )
+
+
 def likelihood_comparison(
     *,
     id: str,

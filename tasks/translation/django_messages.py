@@ -18,8 +18,8 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from evalharness.errors import UsageError, did_you_mean
-from evalharness.languages import language_name
+from evalharness.errors import UsageError
+from evalharness.languages import did_you_mean_code, language_name
 from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT, placeholders
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
@@ -88,7 +88,7 @@ def other(argument: str, _find: Callable[[str], Task]) -> Task:
     if argument in LISTED:
         raise UsageError(f"{argument!r} is a task of its own: django-messages-{argument}.")
     if argument not in OTHERS:
-        hint = did_you_mean(argument, OTHERS)
+        hint = did_you_mean_code(argument, (*OTHERS, *LISTED))
         raise UsageError(f"Django has no messages in {argument!r}.{hint}")
     return task(f"django-messages:{argument}", argument, argument, shots=None)
 
