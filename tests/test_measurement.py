@@ -122,6 +122,7 @@ def test_a_signature_that_depends_on_the_samples_is_that_of_all_of_them() -> Non
     answers = [Answered(one, GenerationResponse("4", "end"), False) for one in task.instances()]
     result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
     assert result.metrics["exact_match"].signature == "of 2 samples"
-    broken = replace(task, task=replace(task.task, metrics=(replace(metric, signature=len),)))
+    wrong = replace(metric, signature=len)  # type: ignore[arg-type]
+    broken = replace(task, task=replace(task.task, metrics=(wrong,)))
     with pytest.raises(DataError, match="expected its signature to be a text, found 2"):
         measure_task(broken, answers, seed=0, peak_memory_bytes=0)

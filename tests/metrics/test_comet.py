@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evalharness.discovery import bundled_tasks_folder, find_tasks
 from evalharness.errors import DataError
 from evalharness.metrics.comet import comet
 from tests.metrics.answers import corpus, written
@@ -80,3 +81,12 @@ def test_an_environment_without_the_package_is_an_error_that_says_what_to_do(
         comet(tmp_path / "python").measure(*written("a", "b", source="c"))
     with pytest.raises(DataError, match=r"No module named 'comet'.*pip install unbabel-comet"):
         comet(sys.executable, "other/model").measure(*written("a", "b", source="c"))
+
+
+def test_the_plugin_in_the_readme_adds_comet_to_a_task(tmp_path: Path) -> None:
+    readme = (bundled_tasks_folder() / "translation" / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0]
+    (tmp_path / "wmt22_comet.py").write_text(code)
+    task = find_tasks([tmp_path]).find("wmt22-comet:en-de").task
+    assert [metric.name for metric in task.metrics][-2:] == ["copied", "comet"]
+    assert task.metrics[-1].signature_for(()) == "COMET Unbabel/wmt22-comet-da"

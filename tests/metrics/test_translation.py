@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sacrebleu
 from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -136,6 +137,26 @@ def test_scores_equal_those_of_the_sacrebleu_command(tmp_path: Path) -> None:
             [*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
         )
         assert score(metric, "de") == pytest.approx(float(done.stdout), abs=1e-9)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "short", "nothing right", "empty"])
+def test_scores_equal_those_of_lm_evaluation_harness(language: str) -> None:
+    """Its api/metrics.py (0.4.13) gives texts and references to these functions, as they are."""
+    outputs, references = TEXTS[language]
+    for ours, theirs in (
+        (bleu("de"), sacrebleu.corpus_bleu),
+        (chrf(), sacrebleu.corpus_chrf),
+        (ter(), sacrebleu.corpus_ter),
+    ):
+        expected = theirs(list(outputs), [list(references)]).score
+        assert score(ours, language) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bleu_of_japanese_differs_from_lm_evaluation_harness_which_takes_13a_for_all() -> None:
+    outputs, references = TEXTS["ja"]
+    theirs = sacrebleu.corpus_bleu(list(outputs), [list(references)])
+    assert theirs.score == 0.0
+    assert score(bleu("ja"), "ja") > 20
 
 
 @pytest.mark.oracle
