@@ -70,7 +70,8 @@ def spbleu() -> Metric:
         return not_measured("spbleu", "pip install sentencepiece", bounds=(0.0, 100.0))
     if not model.is_file():
         reason = (
-            f"there is no {model}; with a network, `sacrebleu --tokenize flores200` puts it there"
+            f'there is no {model}; with a network, `python -c "from sacrebleu.metrics import BLEU; '
+            "BLEU(tokenize='flores200')\"` puts it there"
         )
         return not_measured("spbleu", reason, bounds=(0.0, 100.0))
     return _bleu("spbleu", "flores200", "flores200")

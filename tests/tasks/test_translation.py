@@ -1,9 +1,11 @@
 """Translation tasks on the official form of their data, and what is no task of theirs."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from sacrebleu.dataset import DATASETS
 
 from evalharness.combined import innermost
 from evalharness.data_choice import with_data
@@ -15,10 +17,12 @@ from evalharness.records import Task
 from evalharness.sources import MIRRORS, HubDataset, NotGiven
 from tests.workplace import Workplace
 
+FOUND = find_tasks()
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def catalogue() -> Catalogue:
-    return find_tasks()
+    return FOUND
 
 
 def prepared(task: Task, choice: str = "", shots: int = 0) -> PreparedTask:
@@ -126,6 +130,32 @@ def test_directions_that_do_not_exist_are_refused(
     with pytest.raises(UsageError) as refused:
         catalogue.find(name)
     assert problem in str(refused.value)
+
+
+def arguments(template: str) -> list[str]:
+    """Every direction that a template with a list of them takes."""
+    module = sys.modules[FOUND.templates[template].template.make.__module__]
+    if template == "django-messages":
+        return list(module.OTHERS)
+    if template == "flores200":
+        return [f"{code}-eng_Latn" for code in module.CODES if code != "eng_Latn"]
+    return list(module.DIRECTIONS)
+
+
+@pytest.mark.parametrize(
+    ("template", "number"),
+    [("flores200", 203), ("opus100", 218), ("wmt24pp", 55), ("django-messages", 86)],
+)
+def test_every_direction_that_is_listed_makes_a_task(template: str, number: int) -> None:
+    """None has a code without a name, or without a tokenizer."""
+    names = [f"{template}:{argument}" for argument in arguments(template)]
+    assert len({FOUND.find(name).task.name for name in names}) == number
+
+
+@pytest.mark.parametrize("test_set", [f"wmt{year}" for year in range(14, 25)])
+def test_every_direction_of_a_wmt_set_makes_a_task(test_set: str) -> None:
+    for direction in DATASETS[test_set].langpairs:
+        assert FOUND.find(f"{test_set}:{direction}").task.languages == tuple(direction.split("-"))
 
 
 def test_a_missing_tokenizer_is_told_before_anything_is_asked(
