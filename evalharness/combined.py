@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from evalharness.errors import DataError
 from evalharness.records import DataIdentity, Row, Source
-from evalharness.sources import Shuffled, is_here
+from evalharness.sources import Shuffled, is_here, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,9 @@ class Numbered:
 
     def identity(self) -> DataIdentity:
         return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
 
     def is_here(self) -> bool:
         return is_here(self.source)
@@ -42,6 +45,9 @@ class Selected:
     def identity(self) -> DataIdentity:
         whole = self.source.identity()
         return replace(whole, name=f"{whole.name} where {self.field} is {self.value}")
+
+    def place(self) -> str:
+        return place(self.source)
 
     def is_here(self) -> bool:
         return is_here(self.source)
@@ -82,6 +88,9 @@ class Joined:
         both = (self.source.identity(), self.target.identity())
         revisions = dict.fromkeys(one.revision for one in both)
         return DataIdentity(" + ".join(one.name for one in both), " + ".join(revisions))
+
+    def place(self) -> str:
+        return f"{place(self.source)} + {place(self.target)}"
 
     def is_here(self) -> bool:
         return is_here(self.source) and is_here(self.target)

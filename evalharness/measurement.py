@@ -19,11 +19,11 @@ from evalharness.records import (
     Outcome,
     Request,
     Response,
-    RollingLogLikelihood,
     Sample,
     Statistics,
     Values,
     Weights,
+    WholeText,
 )
 from evalharness.results import (
     MetricResult,
@@ -31,7 +31,6 @@ from evalharness.results import (
     SliceResult,
     TaskCost,
     TaskResult,
-    Validity,
 )
 from evalharness.statistics import Summary, summarize
 from evalharness.validation import (
@@ -40,6 +39,7 @@ from evalharness.validation import (
     checked_text,
     plugin_code,
 )
+from evalharness.validity import count, is_loop, starts_twice
 
 _STORED = " All responses are stored."
 
@@ -96,7 +96,7 @@ def measure_task(
         prompt_hash=task.record.prompt_hash,
         metrics=_scores(metrics, measured, seed),
         slices=_slices(metrics, measured, seed),
-        validity=_validity(rows),
+        validity=count(rows),
         cost=_cost(answers, peak_memory_bytes),
         caveat=task.record.caveat,
         chat=task.record.chat,
@@ -138,11 +138,18 @@ def _guarded(task: PreparedTask, metric: Metric) -> Metric:
             given = metric.aggregate(statistics, weights, groups)
             return checked_scores(given, len(weights), metric.bounds)
 
+    return replace(metric, aggregate=aggregate, signature=_signature(task, metric))
+
+
+def _signature(task: PreparedTask, metric: Metric) -> str:
+    if metric.signature_of is None:
+        return metric.signature
+    where = f"task {task.name!r}: the metric {metric.name!r} has no signature"
     with plugin_code(where, _STORED):
-        signature = metric.signature_for(task.samples)
+        signature = metric.signature_of(task.samples)
         if not isinstance(signature, str):
-            raise TypeError(f"expected its signature to be a text, found {signature!r:.80}")
-    return replace(metric, aggregate=aggregate, signature=signature)
+            raise TypeError(f"expected a text, found {signature!r:.80}")
+    return signature
 
 
 def _scores(
@@ -181,7 +188,7 @@ def _result(metric: Metric, summary: Summary) -> MetricResult:
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
-        signature=metric.signature_for(()),
+        signature=metric.signature,
     )
 
 
@@ -216,6 +223,7 @@ def _row(
     """`responses` are the outcomes that are no failures, with their answers extracted."""
     written = [out for out in responses if isinstance(out, GenerationResponse)]
     extracted = [out.text for out in written]
+    answers = [out.text[out.thinking :] for out in outcomes if isinstance(out, GenerationResponse)]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     # Options of one question share one prompt, which is long with examples before it.
     shown: dict[str, str] = {}
@@ -237,7 +245,13 @@ def _row(
         lost_shots=max((out.dropped_shots for out in responses), default=0),
         unfinished=any(out.finish == "length" for out in written),
         unfinished_thinking=any(out.unfinished_thinking for out in written),
-        empty=not all(extracted),
+        empty=any(not answer.strip() for answer in answers),
+        unparsed=any(
+            answer.strip() and not found.strip()
+            for answer, found in zip(answers, extracted, strict=True)
+        ),
+        looped=any(is_loop(answer) for answer in answers),
+        doubled_start=any(map(starts_twice, prompts)),
         failed=bool(errors),
         error=errors[0] if errors else "",
     )
@@ -246,7 +260,7 @@ def _row(
 def _shown(request: Request, outcome: Outcome, render: Render) -> str:
     """What the model was given, without the shots that did not fit."""
     given = request
-    if not isinstance(outcome, Failure) and not isinstance(request, RollingLogLikelihood):
+    if not isinstance(outcome, Failure) and not isinstance(request, WholeText):
         given = replace(request, shots=request.shots[outcome.dropped_shots :])
     try:
         return render(given)
@@ -261,18 +275,6 @@ def _response(outcome: Outcome) -> str:
     if isinstance(outcome, GenerationResponse):
         return outcome.text
     return repr(outcome.log_probability)
-
-
-def _validity(rows: Sequence[SampleRow]) -> Validity:
-    return Validity(
-        samples=len(rows),
-        failed=sum(row.failed for row in rows),
-        truncated=sum(row.truncated for row in rows),
-        lost_shots=sum(row.lost_shots > 0 for row in rows),
-        unfinished=sum(row.unfinished for row in rows),
-        unfinished_thinking=sum(row.unfinished_thinking for row in rows),
-        empty=sum(row.empty for row in rows),
-    )
 
 
 def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:

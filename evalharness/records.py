@@ -106,7 +106,35 @@ class RollingLogLikelihood:
     text: str
 
 
-Request = LogLikelihood | Generation | RollingLogLikelihood
+@dataclass(frozen=True, slots=True)
+class PseudoLogLikelihood:
+    """How likely is `text` to a masked model?
+
+    Each scored token is masked alone, and its log-probability given all the others is summed
+    (Salazar et al. 2020). Special tokens are never scored. It is answered by a
+    LogLikelihoodResponse over the scored tokens.
+
+    span         only tokens that have a character of text[start:end] are scored
+    shared_with  only tokens that this other text has as well are scored: the `equal` blocks that
+                 difflib finds in the tokens of both (Nangia et al. 2020). They are the same
+                 tokens whichever of the two texts is asked about.
+
+    Raises ValueError when both are given.
+    """
+
+    text: str
+    span: tuple[int, int] | None = None
+    shared_with: str = ""
+
+    def __post_init__(self) -> None:
+        if self.span is not None and self.shared_with:
+            raise ValueError("give a span or a text to share tokens with, not both")
+
+
+WholeText = RollingLogLikelihood | PseudoLogLikelihood
+"""Requests about a text as it stands: without a prompt, without shots, never in a chat."""
+
+Request = LogLikelihood | Generation | WholeText
 
 
 def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
@@ -116,7 +144,7 @@ def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
     and shots of text at the beginning of that turn. What is to be scored after a prompt is no part
     of it.
     """
-    if isinstance(request, RollingLogLikelihood):
+    if isinstance(request, WholeText):
         return request.text
     shots = request.shots[dropped:]
     text = "".join(shot for shot in shots if isinstance(shot, str))
@@ -293,8 +321,9 @@ class Metric:
         the score, bootstrap weights give its bootstrap distribution
     bounds: the smallest and the largest value possible
     ideal: the best value where neither more nor less is better (a bias score); else None
-    signature: what exactly was computed, in the words of the tool that defines it; a function of
-        the samples where it depends on them, as on how many references they have
+    signature: what exactly was computed, in the words of the tool that defines it
+    signature_of: makes the signature of a run from its samples, where it depends on them, as on how
+        many references they have
     """
 
     name: str
@@ -303,11 +332,8 @@ class Metric:
     bounds: tuple[float, float] = (0.0, 1.0)
     higher_is_better: bool = True
     ideal: float | None = None
-    signature: str | Callable[[Sequence[Sample]], str] = ""
-
-    def signature_for(self, samples: Sequence[Sample]) -> str:
-        """What exactly was computed of these samples; of none, as far as it is known before."""
-        return self.signature if isinstance(self.signature, str) else self.signature(samples)
+    signature: str = ""
+    signature_of: Callable[[Sequence[Sample]], str] | None = None
 
 
 # --- Where samples come from ---------------------------------------------------------------------
@@ -333,11 +359,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Fetched(Protocol):
-    """A source whose data may lie elsewhere."""
+class Placed(Protocol):
+    """A source that can say where its data lies, without a network."""
+
+    def place(self) -> str:
+        """For people: a file, a wheel and a file in it, a data set and its split."""
+        ...
 
     def is_here(self) -> bool:
-        """Can the rows be read without a network? Answered without one."""
+        """Can the rows be read without a network?"""
         ...
 
 
@@ -464,6 +494,29 @@ class Backend(Protocol):
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Yield (index into `instances`, outcome) for every instance, each exactly once."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of text that is one token, or several which are one character together."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The tokens of a request: those a model is given, and those that are scored after them."""
+
+    given: tuple[Piece, ...]
+    scored: tuple[Piece, ...]
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A backend that can show where the tokens of a request begin and end."""
+
+    def pieces(self, request: Request) -> Pieces | Failure: ...
 
 
 @runtime_checkable

@@ -116,13 +116,12 @@ def test_a_signature_that_depends_on_the_samples_is_that_of_all_of_them() -> Non
     def signature(samples: Sequence[Sample]) -> str:
         return f"of {len(samples)} samples"
 
-    assert EXACT_MATCH.signature_for(()) == EXACT_MATCH.signature
-    metric = replace(EXACT_MATCH, signature=signature)
+    metric = replace(EXACT_MATCH, signature_of=signature)
     task = prepare(replace(TASK, metrics=(metric,)), limit=2, num_fewshot=0, seed=0)
     answers = [Answered(one, GenerationResponse("4", "end"), False) for one in task.instances()]
     result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
     assert result.metrics["exact_match"].signature == "of 2 samples"
-    wrong = replace(metric, signature=len)  # type: ignore[arg-type]
+    wrong = replace(metric, signature_of=len)  # type: ignore[arg-type]
     broken = replace(task, task=replace(task.task, metrics=(wrong,)))
-    with pytest.raises(DataError, match="expected its signature to be a text, found 2"):
+    with pytest.raises(DataError, match="has no signature: TypeError: expected a text, found 2"):
         measure_task(broken, answers, seed=0, peak_memory_bytes=0)

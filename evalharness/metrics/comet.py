@@ -53,8 +53,6 @@ def comet(python: str | Path, model: str = "Unbabel/wmt22-comet-da") -> Metric:
         return (sum(scores) / len(scores),)
 
     def signature(samples: Sequence[Sample]) -> str:
-        if not samples:
-            return f"COMET {model}"
         numbers = sorted({len(sample.references) for sample in samples})
         references = "/".join(map(str, numbers))
         installed = _process(str(python), model).version
@@ -65,7 +63,8 @@ def comet(python: str | Path, model: str = "Unbabel/wmt22-comet-da") -> Metric:
         mean_over_draws(measure),
         mean(),
         bounds=(-float("inf"), float("inf")),
-        signature=signature,
+        signature=f"COMET {model}",
+        signature_of=signature,
     )
 
 

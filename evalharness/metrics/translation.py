@@ -6,6 +6,7 @@ sacrebleu's own signature. A tokenizer that is missing is never replaced by anot
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -87,35 +88,36 @@ def _flores_model() -> Path:
 
 def _bleu(name: str, tokenizer: str, signed: str) -> Metric:
     """`signed` is the tokenizer as sacrebleu's signature names it."""
-    return Metric(
-        name,
-        _measure(lambda: _bleu_scorer(tokenizer, signed)),
-        _aggregate_bleu,
-        bounds=(0.0, 100.0),
-        signature=partial(_signature, f"case:mixed|eff:no|tok:{signed}|smooth:exp"),
-    )
+    measure = _measure(lambda: _bleu_scorer(tokenizer, signed))
+    metric = Metric(name, measure, _aggregate_bleu, bounds=(0.0, 100.0))
+    return _signed(metric, f"case:mixed|eff:no|tok:{signed}|smooth:exp")
 
 
 def chrf(word_order: int = 0) -> Metric:
     """chrF, or chrF++ with word_order=2."""
-    return Metric(
-        "chrf" + "+" * word_order,
-        _measure(lambda: _chrf_scorer(word_order)),
-        _aggregate_chrf,
-        bounds=(0.0, 100.0),
-        signature=partial(_signature, f"case:mixed|eff:yes|nc:6|nw:{word_order}|space:no"),
-    )
+    measure = _measure(lambda: _chrf_scorer(word_order))
+    metric = Metric("chrf" + "+" * word_order, measure, _aggregate_chrf, bounds=(0.0, 100.0))
+    return _signed(metric, f"case:mixed|eff:yes|nc:6|nw:{word_order}|space:no")
 
 
 def ter() -> Metric:
     """Translation edit rate: lower is better, and it may be above 100."""
-    return Metric(
+    metric = Metric(
         "ter",
         _measure(_ter_scorer),
         _aggregate_ter,
         bounds=(0.0, float("inf")),
         higher_is_better=False,
-        signature=partial(_signature, "case:lc|tok:tercom|norm:no|punct:yes|asian:no"),
+    )
+    return _signed(metric, "case:lc|tok:tercom|norm:no|punct:yes|asian:no")
+
+
+def _signed(metric: Metric, settings: str) -> Metric:
+    """The metric with sacrebleu's signature, which tells the references once there are samples."""
+    return replace(
+        metric,
+        signature=_signature(settings, ()),
+        signature_of=partial(_signature, settings),
     )
 
 

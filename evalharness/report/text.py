@@ -35,10 +35,12 @@ def short(text: str) -> str:
 def number(value: float, metric: MetricResult) -> str:
     """Three decimals without the leading zero for scores up to 1, one decimal for larger scales.
 
-    A scale without an end, such as that of a perplexity, has three decimals below 10.
+    So have differences of scores, which are up to 2. A scale without an end, such as that of a
+    perplexity, has three decimals below 10.
     """
-    if metric.bounds != (0.0, 1.0):
-        decimals = 3 if metric.bounds[1] is None and abs(value) < 10 else 1
+    low, high = metric.bounds
+    if low is None or high is None or max(-low, high) > 2:
+        decimals = 3 if high is None and abs(value) < 10 else 1
         return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
     text = f"{value:.3f}"
     return text if value >= 1 else text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")

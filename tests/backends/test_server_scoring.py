@@ -30,6 +30,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Message,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Sample,
@@ -190,6 +191,17 @@ def test_a_server_without_log_probabilities_says_so(
         assert "no log-probabilities" in found
         assert reason in found
     assert backend.unsupported(text) is None
+
+
+def test_a_server_has_no_masked_tokens_and_is_not_asked_about_them(server: FaultyServer) -> None:
+    (one,) = instances(PseudoLogLikelihood("one"))
+    backend = open_backend(server.spec())
+    before = len(server.calls)
+    reason = backend.unsupported(one)
+    assert reason is not None
+    assert "masked models" in reason
+    assert dict(backend.answer([one])) == {0: Failure(reason)}
+    assert len(server.calls) == before
 
 
 def test_a_busy_server_is_not_taken_for_one_that_cannot_score(server: FaultyServer) -> None:

@@ -58,19 +58,20 @@ def test_scores_are_means_of_segments_and_of_their_references(stand_in: str) -> 
     ]
     assert corpus(metric, answered) == pytest.approx((1.0 + 0.75) / 2)
     samples = [sample for sample, _ in answered]
-    assert metric.signature_for(samples) == (
+    assert metric.signature_of is not None
+    assert metric.signature_of(samples) == (
         "COMET some/model, mean of 1/2 references, unbabel-comet 9.9"
     )
-    assert metric.signature_for(()) == "COMET some/model"
+    assert metric.signature == "COMET some/model"
 
 
 def test_a_model_that_fails_is_an_error_with_its_last_words(stand_in: str) -> None:
     metric = comet(stand_in, "crashing/model")
     with pytest.raises(DataError, match="crashing/model ended: RuntimeError: out of memory"):
         metric.measure(*written("crash", "eins", source="one"))
+    missing = comet(stand_in, "missing")
     with pytest.raises(DataError, match="not supported by COMET"):
-        metric_without = comet(stand_in, "missing")
-        metric_without.signature_for([written("", "eins")[0]])
+        missing.measure(*written("", "eins", source="one"))
 
 
 def test_an_environment_without_the_package_is_an_error_that_says_what_to_do(
@@ -89,4 +90,4 @@ def test_the_plugin_in_the_readme_adds_comet_to_a_task(tmp_path: Path) -> None:
     (tmp_path / "wmt22_comet.py").write_text(code)
     task = find_tasks([tmp_path]).find("wmt22-comet:en-de").task
     assert [metric.name for metric in task.metrics][-2:] == ["copied", "comet"]
-    assert task.metrics[-1].signature_for(()) == "COMET Unbabel/wmt22-comet-da"
+    assert task.metrics[-1].signature == "COMET Unbabel/wmt22-comet-da"

@@ -13,7 +13,7 @@ from evalharness.combined import Joined, innermost, with_source
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import HubDataset, LocalFile, NotGiven
+from evalharness.sources import Concatenated, HubDataset, LocalFile, NotGiven
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -25,7 +25,10 @@ def written_rows(task: Task, name: str) -> Path:
 
 def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
-    return isinstance(innermost(source), HubDataset | NotGiven | Joined)
+    inside = innermost(source)
+    if isinstance(inside, Concatenated):
+        return any(map(is_elsewhere, inside.sources))
+    return isinstance(inside, HubDataset | NotGiven | Joined)
 
 
 def _tasks() -> Iterator[tuple[str, Task]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from evalharness.backends.checkpoint import fingerprint
+from evalharness.backends.refusals import NOT_MASKED
 from evalharness.backends.server.address import Address, Key, find_key, parse_address
 from evalharness.backends.server.client import Client, Patience
 from evalharness.backends.server.faults import RequestError
@@ -23,6 +24,7 @@ from evalharness.records import (
     LogLikelihood,
     Model,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     as_text,
     whole_prompt,
@@ -128,6 +130,8 @@ class ServerBackend:
             if chat and self._options.api == "completions":
                 return "the prompts are chats, and api=completions has none"
             return None
+        if isinstance(request, PseudoLogLikelihood):
+            return NOT_MASKED
         if isinstance(request, LogLikelihood) and not isinstance(request.prompt, str):
             return CHATS_ARE_NOT_SCORED
         reader, reason = self._reader()
@@ -160,7 +164,8 @@ class ServerBackend:
         """
         if not instances:
             return
-        needs_scores = any(not isinstance(one.request, Generation) for one in instances)
+        unscored = Generation | PseudoLogLikelihood
+        needs_scores = not all(isinstance(one.request, unscored) for one in instances)
         reader = self._reader()[0] if needs_scores else None
         with asyncio.Runner() as runner:
             asked = _Asked(self._client(), self._writer, reader, self._prices())
@@ -232,6 +237,8 @@ class _Asked:
     async def _outcome(self, request: Request) -> Outcome:
         if isinstance(request, Generation):
             return await self._writer.write(self._client, request)
+        if isinstance(request, PseudoLogLikelihood):
+            return Failure(NOT_MASKED)
         if self._reader is None:
             return Failure("this server gives no log-probabilities of a text that it reads")
         if isinstance(request, LogLikelihood):
