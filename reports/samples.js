@@ -20,15 +20,22 @@
   // --- Packed pieces: in the page itself, or scripts beside it that call evalharnessShard.
 
   const waiting = new Map();
+  const loading = new Map();
   window.evalharnessShard = (name, data) => {
     const resolve = waiting.get(name);
     waiting.delete(name);
     if (resolve) resolve(data);
   };
 
+  // Equal data has one name, and may be asked for again before it is there.
   function fetchPiece(name) {
     const inside = document.getElementById(name);
     if (inside) return Promise.resolve(inside.textContent);
+    if (!loading.has(name)) loading.set(name, loadShard(name).finally(() => loading.delete(name)));
+    return loading.get(name);
+  }
+
+  function loadShard(name) {
     return new Promise((resolve, reject) => {
       waiting.set(name, resolve);
       const script = document.createElement("script");
