@@ -1,13 +1,15 @@
 """The comparison with a baseline as a page shows it: a section for each model."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from evalharness.compare.records import Comparison, Overall, Row
 from evalharness.report.comparison import counts
+from evalharness.report.difference_details import Details, difference_details
 from evalharness.report.drawing import Plot
+from evalharness.report.evidence import Evidence
 from evalharness.report.leaderboard import direction, verdict
 from evalharness.report.plots import ForestRow, forest
 from evalharness.report.text import number, p_value, short, signed, signed_interval, visible
@@ -67,6 +69,7 @@ class ModelComparison:
     lost: str
     rows: tuple[TaskDifference, ...]
     plot: Plot | None
+    details: tuple[Details, ...]
     left_out: tuple[str, ...]
 
 
@@ -81,8 +84,9 @@ class ComparisonView:
     left_out: tuple[str, ...]
 
 
-def build_comparison(comparison: Comparison | None) -> ComparisonView | None:
+def build_comparison(evidence: Evidence) -> ComparisonView | None:
     """The view of a comparison, or None without one."""
+    comparison = evidence.comparison
     if comparison is None:
         return None
     overall = {one.run: one for one in comparison.overall}
@@ -91,7 +95,7 @@ def build_comparison(comparison: Comparison | None) -> ComparisonView | None:
         correction={"holm": "Holm", "bh": "Benjamini-Hochberg"}[comparison.correction],
         level=f"{100 * comparison.level:g} %",
         models=tuple(
-            _model(place, run, comparison, overall.get(run))
+            _model(place, run, evidence, comparison, overall.get(run))
             for place, run in enumerate(comparison.runs)
         ),
         left_out=_left_out(comparison, comparison.baseline),
@@ -109,7 +113,7 @@ def _left_out(comparison: Comparison, run: str) -> tuple[str, ...]:
 
 
 def _model(
-    place: int, run: str, comparison: Comparison, overall: Overall | None
+    place: int, run: str, evidence: Evidence, comparison: Comparison, overall: Overall | None
 ) -> ModelComparison:
     rows = [row for row in comparison.rows if row.run == run]
     verdicts = {row.task: verdict(row, comparison.alpha) for row in reversed(rows)}
@@ -125,8 +129,30 @@ def _model(
         lost=tasks("worse"),
         rows=tuple(_row(row, comparison) for row in rows),
         plot=_plot(place, run, rows, comparison),
+        details=tuple(_details(place, rows, evidence, comparison)),
         left_out=_left_out(comparison, run),
     )
+
+
+def _details(
+    place: int, rows: Sequence[Row], evidence: Evidence, comparison: Comparison
+) -> Iterator[Details]:
+    """Of the first metric of each task, where there is something to show."""
+    runs = {run.label: run for run in evidence.runs}
+    seen: set[str] = set()
+    for number_of_row, row in enumerate(rows):
+        if row.task in seen:
+            continue
+        seen.add(row.task)
+        found = difference_details(
+            f"spread-{place}-{number_of_row}",
+            row,
+            runs[comparison.baseline],
+            runs[row.run],
+            evidence.catalogue,
+        )
+        if found.plot is not None or found.slices is not None:
+            yield found
 
 
 def _summary(verdicts: dict[str, str], overall: Overall | None) -> tuple[str, ...]:

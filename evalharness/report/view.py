@@ -110,7 +110,7 @@ def build_page(evidence: Evidence, title: str) -> Page:
         models=_models(ordered),
         plots=tuple(build_plots(evidence)),
         matrices=tuple(build_matrices(evidence)),
-        comparison=build_comparison(evidence.comparison),
+        comparison=build_comparison(evidence),
     )
 
 
