@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from evalharness.report import sample_data
 from evalharness.report.layouts import write_single, write_site
 from tests.report import folders
 from tests.report.folders import MadeModel, MadeTask
@@ -308,6 +309,25 @@ def test_a_content_warning_covers_texts_until_they_are_asked_for(
     assert "Sentences that repeat stereotypes." in opened.text("#sample .banner")
     opened.page.get_by_role("button", name="Show these texts").click()
     expect(opened.page.locator(".output").first).to_be_visible()
+    opened.page.context.close()
+
+
+def test_pieces_of_equal_data_are_all_unpacked(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their name is that of their hash: of two that were asked for at once, one never came."""
+    monkeypatch.setattr(sample_data, "_LARGEST_PACKED", 256)
+    models = [MadeModel(f"m{place}", 0.5, tasks=("capitals",)) for place in range(4)]
+    runs = folders.write_runs(tmp_path / "runs", models=models)
+    write_site(tmp_path / "site", folders.evidence(runs), title="t", theme=None)
+    opened = Opened(
+        browser, tmp_path / "site/samples.html", view="#sample?task=capitals&id=capitals-00090"
+    )
+    assert opened.sample() == "capitals-00090"
+    expect(opened.page.locator("#sample-status")).to_contain_text("120 of 120 match")
+    asked = [url for url in opened.requests if "/data/" in url]
+    assert len(asked) == len(set(asked))
+    assert opened.complaints == []
     opened.page.context.close()
 
 

@@ -1,0 +1,148 @@
+"""Figures: every mark stands where its number says, and every number is in the table."""
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.report.comparison_view import ComparisonView, build_comparison
+from evalharness.report.drawing import Plot, Scale, around, ticks
+from evalharness.report.evidence import Evidence
+from evalharness.report.plots import ForestRow, build_plots, forest
+from evalharness.report.reliability_plots import reliability_plot
+from tests.report import folders
+from tests.report.folders import MadeModel
+from tests.report.runs import evidence_of_runs, metric, run, task
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    runs = folders.write_runs(tmp_path_factory.mktemp("runs"), samples=80)
+    return folders.evidence(runs, baseline="cedar-3b")
+
+
+def plot(evidence: Evidence, anchor: str) -> Plot:
+    (found,) = [one for one in build_plots(evidence) if one.anchor == anchor]
+    return found
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(3, 8))
+def test_ticks_are_few_round_and_within_the_axis(low: float, width: float, most: int) -> None:
+    high = low + width
+    if not low < high or width < 1e-9 * abs(low):
+        return
+    found = ticks(low, high, most)
+    assert len(found) <= most + 1
+    assert all(low - 1e-6 * width <= tick <= high + 1e-6 * width for tick in found)
+    steps = {round((b - a) / width, 4) for a, b in pairwise(found)}
+    assert len(steps) <= 1
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=5))
+def test_an_axis_has_room_around_its_values(values: list[float]) -> None:
+    low, high = around(values)
+    assert low < min(values) <= max(values) < high
+
+
+def test_places_are_proportional() -> None:
+    scale = Scale(10.0, 20.0, 100.0, 300.0)
+    assert [scale.at(value) for value in (10.0, 15.0, 20.0)] == [100.0, 200.0, 300.0]
+
+
+def test_the_forest_has_a_mark_for_each_row_in_order_of_its_value() -> None:
+    rows = [ForestRow(f"m{v}", float(v), (v - 1.0, v + 1.0), str(v), "other") for v in (10, 30, 20)]
+    drawn = forest("f", "t", "d", rows, zero=True)
+    places = [float(dot.x) for dot in drawn.dots]
+    assert sorted(range(3), key=lambda place: places[place]) == [0, 2, 1]
+    assert drawn.table.rows == (("m10", "10"), ("m30", "30"), ("m20", "20"))
+    assert any(line.kind == "zero" for line in drawn.lines)
+
+
+def test_a_long_forest_says_how_many_rows_it_leaves_out_and_its_table_has_all() -> None:
+    rows = [ForestRow(f"m{v}", float(v), None, str(v), "other") for v in range(100)]
+    drawn = forest("f", "t", "d", rows, zero=False)
+    assert len(drawn.dots) == 40
+    assert "the first 40 of 100" in drawn.description
+    assert len(drawn.table.rows) == 100
+
+
+def test_only_models_that_no_other_dominates_are_on_the_front() -> None:
+    """Quick is cheaper and better than slow; poor is the cheapest."""
+    runs = [
+        run(name, {"t": task({"acc": metric(value, (value - 0.1, value + 0.1))},
+                             cost=task({"a": metric(0.5, None)}).cost.model_copy(
+                                 update={"request_seconds": seconds}))})
+        for name, value, seconds in (("slow", 0.6, 100), ("quick", 0.7, 10), ("poor", 0.2, 1))
+    ]  # fmt: skip
+    drawn = plot(evidence_of_runs(runs), "quality-cost")
+    assert {dot.title.partition(":")[0]: dot.kind for dot in drawn.dots} == {
+        "slow": "other", "quick": "best", "poor": "best",
+    }  # fmt: skip
+
+
+def test_models_that_cost_nothing_have_no_place_on_a_logarithmic_scale(evidence: Evidence) -> None:
+    titles = [dot.title for dot in plot(evidence, "quality-cost").dots]
+    assert len(titles) == 4
+    assert not any("random" in title for title in titles)
+
+
+def test_a_series_is_drawn_over_its_steps_for_each_task(tmp_path: Path) -> None:
+    models = [
+        MadeModel(f"c-{step}", 0.3 + step / 2000, series="builtin:c-*", step=step)
+        for step in (900, 100, 400)
+    ]
+    drawn = plot(folders.evidence(folders.write_runs(tmp_path, models=models)), "series-0")
+    assert len(drawn.curves) == 4
+    assert [row[1] for row in drawn.table.rows[:3]] == ["100", "400", "900"]
+    places = [float(dot.x) for dot in drawn.dots[:3]]
+    assert places == sorted(places)
+
+
+def test_reliability_is_drawn_only_where_confidence_was_measured(evidence: Evidence) -> None:
+    assert list(reliability_plot("capitals", "task-0", evidence.runs)) == []
+
+
+# --- The comparison ------------------------------------------------------------------------------
+
+
+def comparison(evidence: Evidence) -> ComparisonView:
+    found = build_comparison(evidence)
+    assert found is not None
+    return found
+
+
+def test_histograms_hold_every_sample_of_a_graded_metric(evidence: Evidence) -> None:
+    (aspen,) = [one for one in comparison(evidence).models if one.name == "aspen-7b"]
+    details = {one.task: one for one in aspen.details}
+    assert details["capitals"].plot is None
+    drawn = details["passages"].plot
+    assert drawn is not None
+    assert sum(int(count) for _, count in drawn.table.rows) == 80
+    assert {area.kind for area in drawn.areas} <= {"bar better", "bar worse", "bar same"}
+
+
+def test_slices_stand_beside_each_other_with_the_n_of_both(evidence: Evidence) -> None:
+    (aspen,) = [one for one in comparison(evidence).models if one.name == "aspen-7b"]
+    table = aspen.details[1].slices
+    assert table is not None
+    assert [row[0] for row in table.rows] == ["length: long", "length: short"]
+    counts = [row[-1].split(", ") for row in table.rows]
+    assert sum(int(first) for first, _ in counts) == 80
+
+
+def test_outcomes_fill_the_bar_and_count_all_samples(evidence: Evidence) -> None:
+    for model in comparison(evidence).models:
+        for row in model.rows:
+            assert row.outcome is not None
+            widths = (row.outcome.won_width, row.outcome.tied_width, row.outcome.lost_width)
+            assert math.isclose(sum(map(float, widths)), 100, abs_tol=0.05)
+            counts = (row.outcome.won, row.outcome.tied, row.outcome.lost)
+            assert sum(map(int, counts)) == int(row.n)
+
+
+def test_tasks_that_a_model_was_not_asked_are_named(evidence: Evidence) -> None:
+    (random,) = [one for one in comparison(evidence).models if one.name == "random"]
+    assert any("headlines" in text and "not asked" in text for text in random.left_out)
