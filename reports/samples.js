@@ -80,75 +80,97 @@
     return task;
   }
 
+  const columnOf = (model) => state.task.scores.subarray(model * state.task.shown, (model + 1) * state.task.shown);
   const score = (model, sample) => state.task.scores[model * state.task.shown + sample];
   const flags = (model, sample) => state.task.flagsOf[model * state.task.shown + sample];
 
   // --- Which samples, in which order.
 
-  function better(one, other) {
-    if (Number.isNaN(one) || Number.isNaN(other)) return false;
-    return state.task.higher_is_better || state.task.has_ideal ? one > other : one < other;
+  // Each pattern is given the columns of A and B and says which samples match; whole columns are
+  // looped over, since a call for each of 100,000 samples would be felt.
+  const upwards = () => state.task.higher_is_better || state.task.has_ideal;
+  const greater = (one, other) => one.map((value, sample) => value > other[sample]);
+  const flagged = (flag) => ({ flagsA, flagsB }) => flagsA.map((flags, sample) => ((flags | flagsB[sample]) & ~MISSING & bit(flag) ? 1 : 0));
+  const isRight = (column) => {
+    const best = Math.fround(state.task.best);
+    return column.map((value) => (value === best ? 1 : 0));
+  };
+  const PATTERNS = {
+    all: ["All samples", () => null],
+    ab: ["A better than B", ({ a, b }) => (upwards() ? greater(a, b) : greater(b, a))],
+    ba: ["B better than A", ({ a, b }) => (upwards() ? greater(b, a) : greater(a, b))],
+    same: ["A and B equal", ({ a, b }) => a.map((value, sample) => value === b[sample])],
+    right: ["A and B both right", ({ a, b }) => {
+      const other = isRight(b);
+      return isRight(a).map((value, sample) => value & other[sample]);
+    }],
+    wrong: ["Neither quite right", ({ a, b }) => {
+      const one = isRight(a), other = isRight(b);
+      return one.map((value, sample) => !value && !other[sample] && a[sample] === a[sample] && b[sample] === b[sample]);
+    }],
+    differ: ["Any two models differ", () => differing()],
+    failed: ["Failed in A or B", flagged("failed")],
+    unfinished: ["Cut off in A or B", flagged("unfinished")],
+    truncated: ["Prompt truncated in A or B", flagged("truncated")],
+    empty: ["Empty in A or B", flagged("empty")],
+    unparsed: ["No answer found in A or B", flagged("unparsed")],
+    looped: ["Repeats itself in A or B", flagged("looped")],
+  };
+
+  function differing() {
+    const { shown, models } = state.task;
+    const first = new Float32Array(shown).fill(NaN), found = new Uint8Array(shown);
+    models.forEach((_, model) => {
+      const column = columnOf(model);
+      for (let sample = 0; sample < shown; sample += 1) {
+        const value = column[sample];
+        if (first[sample] !== first[sample]) first[sample] = value;
+        else if (value === value && value !== first[sample]) found[sample] = 1;
+      }
+    });
+    return found;
   }
 
-  const hasFlag = (flag) => (sample) => ((flags(state.a, sample) | flags(state.b, sample)) & ~MISSING & bit(flag)) > 0;
-  const right = (model, sample) => score(model, sample) === Math.fround(state.task.best);
-  const PATTERNS = {
-    all: ["All samples", () => true],
-    ab: ["A better than B", (s) => better(score(state.a, s), score(state.b, s))],
-    ba: ["B better than A", (s) => better(score(state.b, s), score(state.a, s))],
-    same: ["A and B equal", (s) => score(state.a, s) === score(state.b, s)],
-    right: ["A and B both right", (s) => right(state.a, s) && right(state.b, s)],
-    wrong: ["Neither quite right", (s) => !Number.isNaN(score(state.a, s)) && !right(state.a, s) && !Number.isNaN(score(state.b, s)) && !right(state.b, s)],
-    differ: ["Any two models differ", (s) => {
-      let first = NaN;
-      for (let model = 0; model < state.task.models.length; model += 1) {
-        const value = score(model, s);
-        if (Number.isNaN(value)) continue;
-        if (Number.isNaN(first)) first = value;
-        else if (value !== first) return true;
-      }
-      return false;
-    }],
-    failed: ["Failed in A or B", hasFlag("failed")],
-    unfinished: ["Cut off in A or B", hasFlag("unfinished")],
-    truncated: ["Prompt truncated in A or B", hasFlag("truncated")],
-    empty: ["Empty in A or B", hasFlag("empty")],
-    unparsed: ["No answer found in A or B", hasFlag("unparsed")],
-    looped: ["Repeats itself in A or B", hasFlag("looped")],
-  };
   const ORDERS = {
     place: "As in the data", difference: "Largest difference", low: "Lowest score of A", high: "Highest score of A",
   };
 
-  function keysOf(kind) {
-    const size = state.task.shown;
-    const keys = new Float64Array(size);
-    for (let sample = 0; sample < size; sample += 1) {
-      const a = score(state.a, sample);
-      const key = kind === "difference" ? -Math.abs(a - score(state.b, sample)) : kind === "high" ? -a : a;
-      keys[sample] = Number.isNaN(key) ? Infinity : key;
+  // A score and a sample in one number, so that numbers can be sorted without a function: the bits
+  // of the score, turned so that they sort as it does, before 21 bits of the sample.
+  const AS_NUMBER = new Float32Array(1), AS_BITS = new Uint32Array(AS_NUMBER.buffer), SAMPLES = 2 ** 21;
+
+  function sorted(samples, kind) {
+    const a = columnOf(state.a), b = columnOf(state.b);
+    const keys = new Float64Array(samples.length);
+    for (let place = 0; place < samples.length; place += 1) {
+      const sample = samples[place], value = a[sample];
+      AS_NUMBER[0] = kind === "difference" ? -Math.abs(value - b[sample]) : kind === "high" ? -value : value;
+      const bits = AS_BITS[0];
+      const turned = AS_NUMBER[0] !== AS_NUMBER[0] ? 0xffffffff : bits >= 0x80000000 ? 0xffffffff - bits : bits + 0x80000000;
+      keys[place] = turned * SAMPLES + sample;
     }
-    return keys;
+    keys.sort();
+    return Int32Array.from(keys, (key) => key % SAMPLES);
   }
 
   function select() {
-    const [, wanted] = PATTERNS[get("pattern").value];
+    const { names, shown, flagsOf } = state.task;
+    const flagsIn = (model) => flagsOf.subarray(model * shown, (model + 1) * shown);
+    const wanted = PATTERNS[get("pattern").value][1]({
+      a: columnOf(state.a), b: columnOf(state.b), flagsA: flagsIn(state.a), flagsB: flagsIn(state.b),
+    });
     const typed = get("sample-text").value.trim().toLowerCase();
-    const { names, shown } = state.task;
     const chosen = new Int32Array(shown);
     let count = 0;
     for (let sample = 0; sample < shown; sample += 1) {
-      if (!wanted(sample)) continue;
+      if (wanted && !wanted[sample]) continue;
       if (state.found ? !state.found.has(sample) : typed && !names[sample].toLowerCase().includes(typed)) continue;
       chosen[count] = sample;
       count += 1;
     }
-    state.order = chosen.subarray(0, count);
     const kind = get("order").value;
-    if (kind !== "place") {
-      const keys = keysOf(kind);
-      state.order.sort((one, other) => keys[one] - keys[other] || one - other);
-    }
+    const matching = chosen.subarray(0, count);
+    state.order = kind === "place" ? matching : sorted(matching, kind);
   }
 
   async function refresh(place = 0) {
