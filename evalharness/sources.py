@@ -78,7 +78,7 @@ class ParallelFiles:
                 if not reference.strip():
                     raise DataError(f"{path}, line {number}: the reference is empty.")
             fields = {"id": str(number), "src": text, "refs": references}
-            yield Row(fields, f"{self.source}, line {number}")
+            yield Row(fields, f"{self.source}, line {number}", number)
 
     def identity(self) -> DataIdentity:
         paths = (self.source, *self.references)
@@ -195,7 +195,7 @@ class HubDataset:
         with self._loading():
             rows = datasets.load_dataset(split=self.split, **self._arguments())
         for number, fields in enumerate(rows, start=1):
-            yield Row(fields, f"{self._shown()}, row {number}")
+            yield Row(fields, f"{self._shown()}, row {number}", number)
 
     def identity(self) -> DataIdentity:
         """The commit, also where `revision` names a branch; of a folder, the sha256 of its files.
