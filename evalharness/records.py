@@ -227,6 +227,10 @@ class Row(Mapping[str, Any]):
             )
         return self._fields[name]
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own asks __getitem__ for a KeyError.
+        return name in self._fields
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
 
