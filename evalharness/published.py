@@ -1,9 +1,18 @@
-"""Forms in which several benchmarks publish their questions, read into text, options and answer."""
+"""Forms in which several benchmarks publish their questions and answers, and how they are read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evalharness.records import Row
 from evalharness.samples import LETTERS
+
+
+def accepted_answers(answers: Sequence[str]) -> list[str]:
+    """The same answers. Raises ValueError where there is none, or an empty one, which nothing is."""
+    if not answers:
+        raise ValueError("there is no accepted answer")
+    if not all(answer.strip() for answer in answers):
+        raise ValueError(f"an accepted answer is empty: {list(answers)}")
+    return list(answers)
 
 
 def labelled_question(row: Row) -> tuple[str, list[str], int]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,6 +167,44 @@ class Shuffled:
 
     def is_here(self) -> bool:
         return is_here(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class WithExamples:
+    """Rows of a source, each with the first rows of another one that have the same value of a field.
+
+    They are in the field "examples" of a row: solved examples on the same subject, for benchmarks
+    that prescribe which. Raises DataError for a row with fewer than `number` of them.
+    """
+
+    source: Source
+    examples: Source
+    same: str
+    number: int
+
+    def rows(self) -> Iterator[Row]:
+        of: dict[str, list[Row]] = defaultdict(list)
+        for example in self.examples.rows():
+            if len(of[example[self.same]]) < self.number:
+                of[example[self.same]].append(example)
+        for row in self.source.rows():
+            examples = of[row[self.same]]
+            if len(examples) < self.number:
+                raise DataError(
+                    f"{row.location}: {self.number} examples are needed whose {self.same} is "
+                    f"{row[self.same]!r}, but {self.examples.identity().name} has {len(examples)}."
+                )
+            yield Row({**row, "examples": examples}, row.location, row.number)
+
+    def identity(self) -> DataIdentity:
+        """That of both sources."""
+        both = (self.source.identity(), self.examples.identity())
+        name = f"{both[0].name}, with {self.number} examples from {both[1].name}"
+        revisions = dict.fromkeys(one.revision for one in both)
+        return DataIdentity(name, " + ".join(revisions))
+
+    def is_here(self) -> bool:
+        return is_here(self.source) and is_here(self.examples)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import DataError
-from evalharness.published import labelled_question, lettered_question, split_options
+from evalharness.published import (
+    accepted_answers,
+    labelled_question,
+    lettered_question,
+    split_options,
+)
 from evalharness.records import Row
 from evalharness.samples import listed_options
 
@@ -55,3 +60,11 @@ def test_a_lettered_answer_is_one_of_the_options() -> None:
         lettered_question(text, "B. a marsh")
     with pytest.raises(ValueError, match="none of the options"):
         lettered_question("Where is fog?", "A. a marsh")
+
+
+def test_a_question_without_an_accepted_answer_cannot_be_scored() -> None:
+    assert accepted_answers(["Oslo", "oslo"]) == ["Oslo", "oslo"]
+    with pytest.raises(ValueError, match="no accepted answer"):
+        accepted_answers([])
+    with pytest.raises(ValueError, match="an accepted answer is empty"):
+        accepted_answers(["Oslo", " "])

@@ -12,7 +12,7 @@ from pathlib import Path
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import HubDataset, LocalFile, NotGiven, Shuffled
+from evalharness.sources import HubDataset, LocalFile, NotGiven, Shuffled, WithExamples
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -24,7 +24,7 @@ def written_rows(task: Task, name: str) -> Path:
 
 def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
-    if isinstance(source, Shuffled):
+    if isinstance(source, Shuffled | WithExamples):
         return is_elsewhere(source.source)
     return isinstance(source, HubDataset | NotGiven)
 
