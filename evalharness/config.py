@@ -30,6 +30,8 @@ class Suite(BaseModel):
     output       folder of the run folders and of the store
     tasks_dir    further folders with task plugins
     data         for tasks by name, where their data comes from instead (see data_choice.py)
+    warn_above   for what is counted of samples (see validity.py), the share above which a task is
+                 warned of
     allow_failed share of the samples of a task that may fail before the exit status is 3
     chat         which prompts of plain text become chats, of a model that has a chat template:
                  those that ask for a text ("auto"), all ("on"), none ("off")
@@ -46,6 +48,7 @@ class Suite(BaseModel):
     seed: StrictInt = Field(default=0, ge=0)
     output: Path = Path("runs")
     tasks_dir: tuple[Path, ...] = ()
+    warn_above: dict[str, float] = Field(default_factory=dict)
     data: dict[str, str] = Field(default_factory=dict)
     allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
     chat: ChatMode = "auto"

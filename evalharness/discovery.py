@@ -133,7 +133,7 @@ def select_tasks(catalogue: Catalogue, patterns: Iterable[str]) -> list[Task]:
 
 
 def _hint(catalogue: Catalogue, pattern: str) -> str:
-    prefix, colon, argument = pattern.partition(":")
+    _, colon, argument = pattern.partition(":")
     made = [f"{name}:{argument}" for name in catalogue.templates] if colon else []
     names = [*catalogue.tasks, *made, *(f"{one.task.family}/*" for one in catalogue.tasks.values())]
     hint = did_you_mean(pattern, names) or " `evalharness tasks list` shows them all."

@@ -31,7 +31,6 @@ from evalharness.results import (
     SliceResult,
     TaskCost,
     TaskResult,
-    Validity,
 )
 from evalharness.statistics import Summary, summarize
 from evalharness.validation import (
@@ -40,6 +39,7 @@ from evalharness.validation import (
     checked_text,
     plugin_code,
 )
+from evalharness.validity import count, is_loop, starts_twice
 
 _STORED = " All responses are stored."
 
@@ -96,7 +96,7 @@ def measure_task(
         prompt_hash=task.record.prompt_hash,
         metrics=_scores(metrics, measured, seed),
         slices=_slices(metrics, measured, seed),
-        validity=_validity(rows),
+        validity=count(rows),
         cost=_cost(answers, peak_memory_bytes),
         caveat=task.record.caveat,
         chat=task.record.chat,
@@ -212,6 +212,7 @@ def _row(
     """`responses` are the outcomes that are no failures, with their answers extracted."""
     written = [out for out in responses if isinstance(out, GenerationResponse)]
     extracted = [out.text for out in written]
+    answers = [out.text[out.thinking :] for out in outcomes if isinstance(out, GenerationResponse)]
     errors = [out.error for out in outcomes if isinstance(out, Failure)]
     # Options of one question share one prompt, which is long with examples before it.
     shown: dict[str, str] = {}
@@ -233,7 +234,13 @@ def _row(
         lost_shots=max((out.dropped_shots for out in responses), default=0),
         unfinished=any(out.finish == "length" for out in written),
         unfinished_thinking=any(out.unfinished_thinking for out in written),
-        empty=not all(extracted),
+        empty=any(not answer.strip() for answer in answers),
+        unparsed=any(
+            answer.strip() and not found.strip()
+            for answer, found in zip(answers, extracted, strict=True)
+        ),
+        looped=any(is_loop(answer) for answer in answers),
+        doubled_start=any(map(starts_twice, prompts)),
         failed=bool(errors),
         error=errors[0] if errors else "",
     )
@@ -257,18 +264,6 @@ def _response(outcome: Outcome) -> str:
     if isinstance(outcome, GenerationResponse):
         return outcome.text
     return repr(outcome.log_probability)
-
-
-def _validity(rows: Sequence[SampleRow]) -> Validity:
-    return Validity(
-        samples=len(rows),
-        failed=sum(row.failed for row in rows),
-        truncated=sum(row.truncated for row in rows),
-        lost_shots=sum(row.lost_shots > 0 for row in rows),
-        unfinished=sum(row.unfinished for row in rows),
-        unfinished_thinking=sum(row.unfinished_thinking for row in rows),
-        empty=sum(row.empty for row in rows),
-    )
 
 
 def _cost(answers: Sequence[Answered], peak_memory_bytes: int) -> TaskCost:

@@ -12,10 +12,8 @@ from evalharness.errors import DataError, UsageError
 from evalharness.records import (
     DataIdentity,
     Instance,
-    LogLikelihood,
     Model,
     Request,
-    RollingLogLikelihood,
     Row,
     Sample,
     Source,
@@ -221,29 +219,3 @@ def run_id(model: Model, tasks: Sequence[PreparedTask], seed: int) -> str:
 
 def _chat(record: TaskRecord) -> dict[str, str | None] | None:
     return None if record.chat is None else record.chat.model_dump()
-
-
-def preview(sample: Sample, render: Render = render_plainly) -> str:
-    """A sample for people: its requests as `render` shows them, and what counts as right."""
-    lines = [f"=== {sample.id}"]
-    prompts = [render(request) for request in sample.requests]
-    for prompt in dict.fromkeys(prompts):
-        lines += ["--- prompt", prompt]
-        for index, request in enumerate(sample.requests):
-            if prompts[index] == prompt:
-                lines.append(f"{'*' if index in sample.gold else ' '} {_asked(request)}")
-    if not sample.gold:
-        lines += [f"--- accepted: {reference}" for reference in sample.references]
-    slices = ", ".join(f"{name}={value}" for name, value in sample.slices.items())
-    return "\n".join([*lines, f"--- slices: {slices}"] if slices else lines)
-
-
-def _asked(request: Request) -> str:
-    if isinstance(request, LogLikelihood):
-        return f"scored: {request.continuation!r}"
-    if isinstance(request, RollingLogLikelihood):
-        return "scored as a whole"
-    drawn = ""
-    if (how := request.sampling) is not None:
-        drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
-    return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"

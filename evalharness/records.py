@@ -332,11 +332,15 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Fetched(Protocol):
-    """A source whose data may lie elsewhere."""
+class Placed(Protocol):
+    """A source that can say where its data lies, without a network."""
+
+    def place(self) -> str:
+        """For people: a file, a wheel and a file in it, a data set and its split."""
+        ...
 
     def is_here(self) -> bool:
-        """Can the rows be read without a network? Answered without one."""
+        """Can the rows be read without a network?"""
         ...
 
 
@@ -463,6 +467,29 @@ class Backend(Protocol):
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:
         """Yield (index into `instances`, outcome) for every instance, each exactly once."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of text that is one token, or several which are one character together."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The tokens of a request: those a model is given, and those that are scored after them."""
+
+    given: tuple[Piece, ...]
+    scored: tuple[Piece, ...]
+
+
+@runtime_checkable
+class Tokenizing(Protocol):
+    """A backend that can show where the tokens of a request begin and end."""
+
+    def pieces(self, request: Request) -> Pieces | Failure: ...
 
 
 @runtime_checkable

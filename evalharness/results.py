@@ -50,6 +50,12 @@ class Validity(_Record):
     lost_shots   at least one few-shot example did not fit the model's context
     unfinished   a text was cut off at its limit of tokens
     unfinished_thinking  a model had not done thinking when its text ended, and gave no answer
+    empty        nothing was written, thinking apart
+    unparsed     something was written, and no answer could be found in it
+    looped       a text ends by repeating itself
+    doubled_start  a prompt begins with the token that starts a text twice
+
+    Runs from before there were the last three counted an unparsed answer as an empty one.
     """
 
     samples: int
@@ -59,6 +65,9 @@ class Validity(_Record):
     unfinished: int = 0
     unfinished_thinking: int = 0
     empty: int = 0
+    unparsed: int = 0
+    looped: int = 0
+    doubled_start: int = 0
 
 
 class TaskCost(_Record):
@@ -154,7 +163,10 @@ class TaskRecord(_Record):
 
 
 class RunConfiguration(_Record):
-    """The resolved configuration of a run. Runs from before there were chats have plain text."""
+    """The resolved configuration of a run. Runs from before there were chats have plain text.
+
+    `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
+    """
 
     limit: int | None
     num_fewshot: int
@@ -162,6 +174,7 @@ class RunConfiguration(_Record):
     chat: ChatMode = "off"
     system_prompt: str = ""
     fewshot_as: ShotForm = "turns"
+    data: dict[str, str] = {}
 
 
 class RunRecord(_Record):
@@ -216,6 +229,9 @@ class SampleRow:
     unfinished: bool
     unfinished_thinking: bool
     empty: bool
+    unparsed: bool
+    looped: bool
+    doubled_start: bool
     failed: bool
     error: str
 
@@ -250,6 +266,28 @@ def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
             pyarrow.parquet.write_table(table, temporary)
     except OSError as error:
         raise _unwritable(path, error) from None
+
+
+def read_samples(folder: Path, task: str) -> dict[str, SampleRow]:
+    """The rows of a task of a run, by id. Raises DataError for a file that cannot be read."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path = folder / "samples" / f"{task}.parquet"
+    try:
+        rows = pyarrow.parquet.read_table(path).to_pylist()
+        decoded = [
+            SampleRow(
+                **{
+                    name: json.loads(value) if name in {"slices", "statistics"} else value
+                    for name, value in row.items()
+                }
+            )
+            for row in rows
+        ]
+    except (OSError, pyarrow.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from None
+    return {row.id: row for row in decoded}
 
 
 def read_run(folder: Path) -> tuple[RunRecord, Results]:

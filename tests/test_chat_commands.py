@@ -57,7 +57,8 @@ def test_the_rendered_prompt_is_stored_and_previewed(workplace: Workplace) -> No
         "-m", "builtin:checkpoint", *chat,
     )  # fmt: skip
     assert preview.returncode == 0, preview.stderr
-    assert f"--- prompt\n{prompt}\n  generated" in preview.stdout
+    assert f"--- prompt\n{prompt}\n--- " in preview.stdout
+    assert "\n  generated: up to 8 tokens" in preview.stdout
     plain = rows(workplace, run, "toy-choice")[0]["prompts"][0]
     assert plain.startswith("Question: What comes after 100")
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from evalharness.preparation import preview, prompt_hash
+from evalharness.preparation import prompt_hash
+from evalharness.preview import preview
 from evalharness.records import Generation, LogLikelihood, RollingLogLikelihood, Sample
 from evalharness.samples import generation, multiple_choice, rolling, with_shots
 

@@ -8,8 +8,9 @@ import torch
 
 from evalharness.backends.answers import Asked, chat_refusal
 from evalharness.backends.encoding import TextTokenizer, shown_prompt
+from evalharness.backends.pieces import pieces_of
 from evalharness.backends.settings import peak_memory_bytes
-from evalharness.records import Instance, Model, Outcome, Request
+from evalharness.records import Failure, Instance, Model, Outcome, Pieces, Request
 
 
 class CheckpointBackend(ABC):
@@ -46,6 +47,10 @@ class CheckpointBackend(ABC):
     def render(self, request: Request) -> str:
         """With the token that starts a text where the tokenizer or the engine puts it in front."""
         return shown_prompt(self.tokenizer, request)
+
+    def pieces(self, request: Request) -> Pieces | Failure:
+        """Where the tokens of a request begin and end."""
+        return pieces_of(self.tokenizer, request, self.model.max_length)
 
     def unsupported(self, instance: Instance) -> str | None:
         """Everything can be answered, but chats only with a chat template."""

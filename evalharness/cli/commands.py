@@ -1,108 +1,27 @@
 """What can be asked. Heavy modules are imported by the command that needs them."""
 
-import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from evalharness import __version__
-from evalharness.cli.ending import PIPE_CLOSED, silence_stdout
-from evalharness.errors import DataError, did_you_mean
+from evalharness.cli.options import (
+    NamingGroup,
+    chat_options,
+    data_option,
+    format_option,
+    read_system_prompt,
+    tasks_dir_option,
+)
+from evalharness.cli.task_commands import tasks
+from evalharness.errors import DataError
 from evalharness.report.text import spelled_out
 
-tasks_dir_option = click.option(
-    "--tasks-dir",
-    multiple=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Another folder with task plugins; may be given several times.",
-)
-data_option = click.option(
-    "--data",
-    multiple=True,
-    metavar="TASK=PLACE",
-    help="Data from elsewhere: a file, a folder, or a place that the task knows (tasks show); "
-    "src=FILE,ref=FILE for a task that has no data of its own. May be given several times.",
-)
-format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-)
 
-
-_CHAT_OPTIONS = (
-    click.option(
-        "--chat",
-        type=click.Choice(["auto", "on", "off"]),
-        help="Which prompts go through the chat template of a model that has one: those that ask "
-        "for a text (auto), which leaves multiple choice in plain text as published figures are; "
-        "all, which a model must have a template for (on); none (off).  [default: auto]",
-    ),
-    click.option(
-        "--system-prompt", metavar="TEXT", help="The first turn of every chat; @FILE reads a file."
-    ),
-    click.option(
-        "--fewshot-as",
-        type=click.Choice(["turns", "text"]),
-        help="In chats, few-shot examples are turns of their own, or text before the question.  "
-        "[default: turns]",
-    ),
-)
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def chat_options(command: _Command) -> _Command:
-    """What says how prompts become chats."""
-    for option in reversed(_CHAT_OPTIONS):
-        command = option(command)
-    return command
-
-
-def _read_system_prompt(given: dict[str, Any]) -> dict[str, Any]:
-    """The options with the text of the file that @FILE names. Raises DataError if it has none."""
-    name = given.get("system_prompt") or ""
-    if not name.startswith("@"):
-        return given
-    try:
-        text = Path(name[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"option --system-prompt: the file {name[1:]!r} cannot be read: {error}."
-        ) from None
-    return {**given, "system_prompt": text.strip()}
-
-
-class _Group(click.Group):
-    """A group that names the nearest command, and options likewise (which click does itself)."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
-            commands = self.list_commands(ctx)
-            hint = did_you_mean(name, commands)
-            raise click.UsageError(
-                f"there is no command {name!r}; commands are {', '.join(commands)}.{hint}", ctx
-            )
-        return super().resolve_command(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """A closed pipe is told apart from errors, which click would not do."""
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            silence_stdout()
-            raise click.exceptions.Exit(PIPE_CLOSED) from None
-        return result
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=NamingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="evalharness")
 @click.option("--debug", is_flag=True, help="Show a traceback for every error.")
 def cli(debug: bool) -> None:
@@ -113,7 +32,7 @@ def cli(debug: bool) -> None:
 @click.option(
     "-m", "--model", "models", multiple=True, metavar="MODEL", help="SCHEME:REF?key=value"
 )
-@click.option("-t", "--task", "tasks", multiple=True, metavar="TASK[,TASK]", help="Names or globs.")
+@click.option("-t", "--task", "names", multiple=True, metavar="TASK[,TASK]", help="Names or globs.")
 @click.option(
     "-c", "--config", "suite_file", type=click.Path(path_type=Path), help="A suite in YAML."
 )
@@ -126,6 +45,13 @@ def cli(debug: bool) -> None:
 @tasks_dir_option
 @data_option
 @click.option(
+    "--warn-above",
+    multiple=True,
+    metavar="NAME=SHARE",
+    help="Warn of a task when more than this share of its samples is failed, truncated, "
+    "lost_shots, unfinished, unfinished_thinking, empty, unparsed, looped or doubled_start.",
+)
+@click.option(
     "--allow-failed",
     type=float,
     help="Share of a task's samples that may fail before the exit status is 3.  [default: 0]",
@@ -135,10 +61,11 @@ def cli(debug: bool) -> None:
 @format_option
 def run(
     models: Sequence[str],
-    tasks: Sequence[str],
+    names: Sequence[str],
     suite_file: Path | None,
     tasks_dir: Sequence[Path],
     data: Sequence[str],
+    warn_above: Sequence[str],
     dry_run: bool,
     output_format: str,
     **options: Any,
@@ -147,14 +74,17 @@ def run(
     from evalharness.cli.suite import print_plan, run_suite
     from evalharness.config import read_suite
     from evalharness.data_choice import read_choice
+    from evalharness.validity import read_share
 
-    names = tuple(name for some in tasks for name in some.split(",") if name)
-    lists = {"models": tuple(models), "tasks": names, "tasks_dir": tuple(tasks_dir)}
+    tasks = tuple(name for some in names for name in some.split(",") if name)
+    lists = {"models": tuple(models), "tasks": tasks, "tasks_dir": tuple(tasks_dir)}
     given: dict[str, Any] = {name: values for name, values in lists.items() if values}
     if data:
         given["data"] = dict(read_choice(one) for one in data)
+    if warn_above:
+        given["warn_above"] = dict(read_share(one) for one in warn_above)
     given |= {name: value for name, value in options.items() if value is not None}
-    suite = read_suite(suite_file, _read_system_prompt(given))
+    suite = read_suite(suite_file, read_system_prompt(given))
     if dry_run:
         print_plan(suite, output_format)
         return 0
@@ -164,124 +94,10 @@ def run(
     )
 
 
-@cli.group(cls=_Group)
-def tasks() -> None:
-    """List, show and preview the tasks."""
+cli.add_command(tasks)
 
 
-@tasks.command("list")
-@tasks_dir_option
-@format_option
-def list_tasks(tasks_dir: Sequence[Path], output_format: str) -> None:
-    """All tasks, and the plugins that could not be loaded."""
-    from evalharness.discovery import find_tasks
-
-    catalogue = find_tasks(tasks_dir)
-    rows = [
-        {
-            "name": found.task.name,
-            "family": found.task.family,
-            "version": found.task.version,
-            "languages": list(found.task.languages),
-            "licence": found.task.licence,
-            "metrics": [metric.name for metric in found.task.metrics],
-            "description": found.task.description,
-        }
-        for found in catalogue.tasks.values()
-    ]
-    if output_format == "json":
-        click.echo(json.dumps(rows, indent=1))
-    else:
-        _print_tasks(rows)
-    for plugin in catalogue.broken:
-        click.echo(spelled_out(f"not loaded: {plugin.path}: {plugin.error}"), err=True)
-
-
-def _print_tasks(rows: Sequence[dict[str, Any]]) -> None:
-    width = max((len(row["name"]) for row in rows), default=0)
-    for family in sorted({row["family"] for row in rows}):
-        click.echo(family)
-        for row in rows:
-            if row["family"] == family:
-                click.echo(spelled_out(f"  {row['name']:<{width}}  {row['description']}"))
-
-
-@tasks.command("show")
-@click.argument("name")
-@tasks_dir_option
-@format_option
-def show_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None:
-    """What one task is: data, metrics, licence, caveats."""
-    from evalharness.discovery import find_tasks
-
-    catalogue = find_tasks(tasks_dir)
-    found = catalogue.find(name)
-    task = found.task
-    identity = task.data.identity()
-    facts = {
-        "name": task.name,
-        "family": task.family,
-        "version": task.version,
-        "description": task.description,
-        "file": str(found.path),
-        "data": identity.name,
-        "revision": identity.revision,
-        "languages": ", ".join(task.languages),
-        "licence": task.licence,
-        "caveat": task.caveat,
-        "content warning": task.content_warning,
-        "metrics": ", ".join(metric.name for metric in task.metrics),
-        "signatures": " ".join(metric.signature for metric in task.metrics if metric.signature),
-        "few-shot examples": "yes" if task.shots else "none",
-    }
-    if output_format == "json":
-        click.echo(json.dumps(facts, indent=1))
-        return
-    for key, value in facts.items():
-        if value:
-            click.echo(spelled_out(f"{key + ':':<19}{value}"))
-
-
-@tasks.command("preview")
-@click.argument("name")
-@click.option("-n", "--number", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--num-fewshot", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "-m", "--model", metavar="MODEL", help="Exactly what this model gets, special tokens included."
-)
-@chat_options
-@tasks_dir_option
-@data_option
-def preview_task(
-    name: str,
-    number: int,
-    num_fewshot: int,
-    seed: int,
-    model: str | None,
-    tasks_dir: Sequence[Path],
-    data: Sequence[str],
-    **options: Any,
-) -> None:
-    """The first samples of a task, as plain text or as a model gets them."""
-    from evalharness.cli.suite import print_preview
-    from evalharness.data_choice import read_choice, with_data
-    from evalharness.discovery import find_tasks
-    from evalharness.results import RunConfiguration
-
-    given = {option: value for option, value in options.items() if value is not None}
-    if given and model is None:
-        raise click.UsageError(
-            "how prompts become chats depends on the model's chat template: name it with -m MODEL."
-        )
-    chat = {"chat": "auto", **_read_system_prompt(given)}
-    configuration = RunConfiguration(limit=number, num_fewshot=num_fewshot, seed=seed, **chat)
-    task = find_tasks(tasks_dir).find(name).task
-    (task,) = with_data([task], dict(read_choice(one) for one in data))
-    print_preview(task, configuration, model)
-
-
-@cli.group(cls=_Group)
+@cli.group(cls=NamingGroup)
 def models() -> None:
     """List the catalogue of models, and show what a model is."""
 
@@ -324,6 +140,19 @@ def report(runs: Sequence[Path], output: Path, title: str) -> None:
     page = render_report(found, title=title)
     write_text(output, page)
     click.echo(output)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@tasks_dir_option
+@format_option
+def rescore(runs: Sequence[Path], tasks_dir: Sequence[Path], output_format: str) -> int:
+    """Compute the metrics of RUNS again from stored responses, without a model."""
+    from evalharness.cli.suite import rescore_runs
+
+    command = ("evalharness", *sys.argv[1:])
+    debug = click.get_current_context().find_root().params["debug"]
+    return rescore_runs(runs, tasks_dir, command, output_format, debug=debug)
 
 
 @cli.command()

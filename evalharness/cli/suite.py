@@ -2,23 +2,25 @@
 
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import click
 
-from evalharness.backends import open_backend, open_backends
+from evalharness.backends import open_backends
 from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
+from evalharness.cli.printing import say, show
 from evalharness.config import Suite
 from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.errors import UsageError
-from evalharness.preparation import PreparedTask, prepare, preview, render_plainly
+from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
-from evalharness.records import Backend, Fitting, Task
-from evalharness.report.text import spelled_out
-from evalharness.results import RunConfiguration
+from evalharness.records import Backend, Fitting
+from evalharness.rescore import rescore
+from evalharness.results import RunConfiguration, find_runs
 from evalharness.runner import (
     EvaluatedRun,
     NothingSupportedError,
@@ -27,6 +29,7 @@ from evalharness.runner import (
     split_supported,
 )
 from evalharness.store import STORE_NAME, Responses
+from evalharness.validity import read_thresholds, warnings
 
 TOO_MANY_FAILED = 3
 
@@ -102,6 +105,7 @@ def _configuration(suite: Suite) -> RunConfiguration:
         chat=suite.chat,
         system_prompt=suite.system_prompt,
         fewshot_as=suite.fewshot_as,
+        data=suite.data,
     )
 
 
@@ -123,6 +127,7 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     Returns the exit status: that of the errors, else 3 where too many samples failed, else 0.
     Raises UsageError when no model can answer any of the tasks.
     """
+    thresholds = read_thresholds(suite.warn_above)
     models, _ = open_suite(suite)
     done: list[EvaluatedRun] = []
     statuses: list[int] = []
@@ -135,6 +140,7 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     if not done and not statuses:
         raise UsageError("nothing was run: none of the models can answer any of the tasks.")
     print_runs(done, output_format)
+    _warn(done, thresholds)
     if statuses:
         # An internal error must be seen behind mistakes of the user.
         return min(statuses)
@@ -187,6 +193,14 @@ def _say_skipped(model: str, skipped: dict[str, str]) -> None:
         say(f"{model}: skipped {task}: {reason}")
 
 
+def _warn(done: Sequence[EvaluatedRun], thresholds: Mapping[str, float]) -> None:
+    """What a reader of the scores must know of the answers that they are made of."""
+    for one in done:
+        for name, task in one.results.tasks.items():
+            for warning in warnings(task.validity, thresholds):
+                say(f"warning: {one.results.model.name}: {name}: {warning}")
+
+
 def _too_many_failed(done: Sequence[EvaluatedRun], allowed: float) -> bool:
     return any(one.failed_share > allowed for one in done)
 
@@ -201,6 +215,34 @@ def _say_failed(done: Sequence[EvaluatedRun]) -> int:
                     f"{one.folder / 'samples' / name}.parquet"
                 )
     return TOO_MANY_FAILED
+
+
+def rescore_runs(
+    runs: Sequence[Path],
+    tasks_dir: Sequence[Path],
+    command: Sequence[str],
+    output_format: str,
+    *,
+    debug: bool,
+) -> int:
+    """Measure runs again; what is wrong with one takes nothing from the others.
+
+    Returns the exit status: that of the errors, else 0.
+    """
+    catalogue = find_tasks(tasks_dir)
+    done: list[EvaluatedRun] = []
+    statuses: list[int] = []
+    for folder in find_runs(runs, say):
+        try:
+            with progress_reporter() as report:
+                done.append(rescore(folder, catalogue, command=command, report=report))
+        except Exception as error:
+            statuses.append(say_error(error, debug=debug, about=f"{folder}: "))
+            continue
+        for task, problem in done[-1].errors.items():
+            statuses.append(say_error(problem, debug=debug, about=f"{folder}: {task}: "))
+    print_runs(done, output_format)
+    return min(statuses, default=0)
 
 
 def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
@@ -250,23 +292,6 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
 
 
-def print_preview(task: Task, configuration: RunConfiguration, model: str | None) -> None:
-    """The first samples of a task, in plain text or as a model is given them."""
-    prepared = prepare(
-        task,
-        limit=configuration.limit,
-        num_fewshot=configuration.num_fewshot,
-        seed=configuration.seed,
-    )
-    render = render_plainly
-    if model is not None:
-        backend = open_backend(model)
-        (prepared,) = ask_in_chat(backend, [prepared], configuration)
-        render = backend.render
-    for sample in prepared.samples:
-        show(preview(sample, render))
-
-
 def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
     planned = []
     with Responses(suite.output / STORE_NAME) as responses:
@@ -286,13 +311,3 @@ def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[Planned
                 )
             )
     return planned
-
-
-def say(text: str) -> None:
-    """To stderr, with the hidden characters of strangers spelled out."""
-    click.echo(spelled_out(text), err=True)
-
-
-def show(text: str) -> None:
-    """To stdout, with the hidden characters of strangers spelled out."""
-    click.echo(spelled_out(text))

@@ -50,7 +50,7 @@ class TemplateTokenizer(ABC):
         return self._after(text, [self.start_token])
 
     def _after(self, text: str, tokens: Sequence[int]) -> str:
-        front = self._text_of(tokens)
+        front = self.text_of(tokens)
         return text if text.startswith(front) else front + text
 
     def _begun(self, tokens: list[int]) -> list[int]:
@@ -59,7 +59,7 @@ class TemplateTokenizer(ABC):
         return tokens if tokens[: len(opening)] == opening else opening + tokens
 
     @abstractmethod
-    def _text_of(self, tokens: Sequence[int]) -> str:
+    def text_of(self, tokens: Sequence[int]) -> str:
         """Tokens one after the other as they stand in the vocabulary."""
 
 
@@ -112,7 +112,7 @@ class Tokenizer(TemplateTokenizer):
         spoken = [token for token in tokens if token not in self._unspoken]
         return str(self._tokenizer.decode(spoken, skip_special_tokens=False))
 
-    def _text_of(self, tokens: Sequence[int]) -> str:
+    def text_of(self, tokens: Sequence[int]) -> str:
         return "".join(self._tokenizer.id_to_token(token) or "" for token in tokens)
 
     def _is_token(self, text: str) -> bool:

@@ -142,7 +142,7 @@ LONG = "The quick brown fox jumps over the lazy dog. " * 4 + "1, 22 and 333."
 
 
 @pytest.mark.parametrize("max_length", [2, 7, 16, 250])
-def test_a_text_of_any_length_is_as_likely_as_the_forward_passes_of_its_windows(
+def test_atext_of_any_length_is_as_likely_as_the_forward_passes_of_its_windows(
     checkpoint: Path, max_length: int
 ) -> None:
     spec = f"builtin:{checkpoint}?max_length={max_length}&pack_size=24"

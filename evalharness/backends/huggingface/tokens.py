@@ -99,7 +99,7 @@ class LibraryTokenizer(TemplateTokenizer):
             )
         )
 
-    def _text_of(self, tokens: Sequence[int]) -> str:
+    def text_of(self, tokens: Sequence[int]) -> str:
         return "".join(self._tokenizer.convert_ids_to_tokens(list(tokens)))
 
     def _plain(self, text: str) -> list[int]:
