@@ -7,7 +7,7 @@ from evalharness.samples import LETTERS
 
 
 def accepted_answers(answers: Sequence[str]) -> list[str]:
-    """The same answers. Raises ValueError where there is none, or an empty one, which nothing is."""
+    """The same answers. Raises ValueError where there is none, or an empty one."""
     if not answers:
         raise ValueError("there is no accepted answer")
     if not all(answer.strip() for answer in answers):

@@ -191,10 +191,12 @@ class Shuffled:
 
 @dataclass(frozen=True, slots=True)
 class WithExamples:
-    """Rows of a source, each with the first rows of another one that have the same value of a field.
+    """Rows of a source, each with the first rows of another that have the same value of a field.
 
     They are in the field "examples" of a row: solved examples on the same subject, for benchmarks
     that prescribe which. Raises DataError for a row with fewer than `number` of them.
+
+    same    the field
     """
 
     source: Source
@@ -212,16 +214,19 @@ class WithExamples:
             if len(examples) < self.number:
                 raise DataError(
                     f"{row.location}: {self.number} examples are needed whose {self.same} is "
-                    f"{row[self.same]!r}, but {self.examples.identity().name} has {len(examples)}."
+                    f"{row[self.same]!r}, but {place(self.examples)} has {len(examples)}."
                 )
             yield Row({**row, "examples": examples}, row.location, row.number)
 
     def identity(self) -> DataIdentity:
         """That of both sources."""
-        both = (self.source.identity(), self.examples.identity())
-        name = f"{both[0].name}, with {self.number} examples from {both[1].name}"
-        revisions = dict.fromkeys(one.revision for one in both)
-        return DataIdentity(name, " + ".join(revisions))
+        revisions = dict.fromkeys(
+            [self.source.identity().revision, self.examples.identity().revision]
+        )
+        return DataIdentity(self.place(), " + ".join(revisions))
+
+    def place(self) -> str:
+        return f"{place(self.source)}, with {self.number} examples from {place(self.examples)}"
 
     def is_here(self) -> bool:
         return is_here(self.source) and is_here(self.examples)

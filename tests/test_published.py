@@ -56,7 +56,7 @@ def test_listed_options_are_found_again(question: str, options: list[str]) -> No
 def test_a_lettered_answer_is_one_of_the_options() -> None:
     text = "Where is fog?\nA. a marsh\nB. a tundra"
     assert lettered_question(text, "B. a tundra") == ("Where is fog?", ["a marsh", "a tundra"], 1)
-    with pytest.raises(ValueError, match="'B. a marsh' is none of the options"):
+    with pytest.raises(ValueError, match=r"'B\. a marsh' is none of the options"):
         lettered_question(text, "B. a marsh")
     with pytest.raises(ValueError, match="none of the options"):
         lettered_question("Where is fog?", "A. a marsh")

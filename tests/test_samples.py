@@ -175,7 +175,7 @@ def test_options_alone_have_neither_question_nor_examples_before_them() -> None:
     assert asked[2:] == (LogLikelihood("", " x"), LogLikelihood("", " y"))
     assert solved(with_options_alone(CHOICE)) == solved(CHOICE)
     for sample in (TEXT, BEGINNING, with_options_alone(CHOICE)):
-        with pytest.raises(ValueError, match="no multiple choice|not asked after one prompt"):
+        with pytest.raises(ValueError, match=r"no multiple choice|not asked after one prompt"):
             with_options_alone(sample)
 
 

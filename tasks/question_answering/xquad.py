@@ -10,11 +10,10 @@ answer each. There is no training split, and so are no few-shot examples.
 
 Prompt as lm-evaluation-harness (xquad_LANGUAGE): context, question, answer, each after its name in
 the language (its Arabic name for the context lacks the last letter, which is kept). The answer is
-the first line. Metrics: those of SQuAD 1.1, whose articles are English in every language. In Chinese
-and Thai, which put no space between words, f1 is near exact match; f1_characters, where each letter
-is a token, is the primary one there. lm-evaluation-harness reports f1 only.
-Ids and fields checked against lm-evaluation-harness; not checked against the hub from a closed
-network.
+the first line. Metrics: those of SQuAD 1.1, whose articles are English in every language. In
+Chinese and Thai, which put no space between words, f1 is near exact match; f1_characters, where
+each letter is a token, is the primary one there. lm-evaluation-harness reports f1 only. Ids and
+fields checked against lm-evaluation-harness; not checked against the hub from a closed network.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,13 @@ import pytest
 from evalharness.backends import open_backend
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask
-from evalharness.records import Generation, GenerationResponse, Outcome, whole_prompt
+from evalharness.records import (
+    Generation,
+    GenerationResponse,
+    LogLikelihoodResponse,
+    Outcome,
+    whole_prompt,
+)
 from evalharness.results import TaskResult
 from tests.tasks import versions
 from tests.tasks.every import ROWS, TASKS, prepared, written_rows
@@ -64,11 +70,15 @@ GENERATION = [
 @pytest.mark.parametrize("name", GENERATION)
 def test_the_references_themselves_get_the_best_score_and_nothing_the_worst(name: str) -> None:
     task = prepared(name, 40)
-    perfect = {
-        index: GenerationResponse(f" {instance.sample.references[0]}\n", "stop")
-        for index, instance in enumerate(task.instances())
-    }
-    empty = {index: GenerationResponse("", "end") for index in perfect}
+    perfect, empty = (
+        {
+            index: GenerationResponse(answer(instance.sample), "stop")
+            if isinstance(instance.request, Generation)
+            else LogLikelihoodResponse(-1.0, tokens=1, greedy=False)
+            for index, instance in enumerate(task.instances())
+        }
+        for answer in (lambda sample: f" {sample.references[0]}\n", lambda _sample: "")
+    )
     best, worst = measured(task, perfect), measured(task, empty)
     assert worst.validity.empty == len(task.samples)
     primary = task.task.metrics[0]
