@@ -29,8 +29,8 @@ from evalharness.sources import (
     ParallelFiles,
     UnreachableError,
     WheelFile,
-    _matches,
     WithExamples,
+    _matches,
 )
 from evalharness.wheels import PackagedFile, Wheel, extract_file, fetch_wheel
 from tests.wheels import build_wheel, served
