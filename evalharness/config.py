@@ -32,6 +32,8 @@ class Suite(BaseModel):
     data         for tasks by name, where their data comes from instead (see data_choice.py)
     warn_above   for what is counted of samples (see validity.py), the share above which a task is
                  warned of
+    training_text  a folder with texts that models were trained on: samples that stand in them are
+                 told apart (see contamination.py)
     allow_failed share of the samples of a task that may fail before the exit status is 3
     chat         which prompts of plain text become chats, of a model that has a chat template:
                  those that ask for a text ("auto"), all ("on"), none ("off")
@@ -49,6 +51,7 @@ class Suite(BaseModel):
     output: Path = Path("runs")
     tasks_dir: tuple[Path, ...] = ()
     warn_above: dict[str, float] = Field(default_factory=dict)
+    training_text: Path | None = None
     data: dict[str, str] = Field(default_factory=dict)
     allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
     chat: ChatMode = "auto"

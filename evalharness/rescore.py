@@ -1,16 +1,17 @@
 """rescore: metrics of a finished run computed again from stored responses, without a model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalharness.backends import open_backend
 from evalharness.chat import ask_in_chat
+from evalharness.contamination import SLICE
 from evalharness.data_choice import with_data
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
 from evalharness.preparation import PreparedTask, prepare, render_plainly
-from evalharness.records import Backend, Failure, Instance, Model, Outcome, Request
+from evalharness.records import Backend, Failure, Instance, Model, Outcome, Request, Sample
 from evalharness.results import Results, RunRecord, SampleRow, read_run, read_samples
 from evalharness.runner import EvaluatedRun, Progress, evaluate
 
@@ -41,18 +42,32 @@ def rescore(
     ]
     stored = StoredAnswers(record, results)
     converted = ask_in_chat(stored, prepared, asked)
+    known = []
     for task in converted:
         _check_asked(record, task)
-        if task.name in record.tasks:
-            stored.learn(task, read_samples(folder, task.name))
+        rows = read_samples(folder, task.name) if task.name in record.tasks else {}
+        stored.learn(task, rows)
+        known.append(_in_parts(task, rows))
     return evaluate(
         _backend(stored),
-        converted,
+        known,
         output=folder.parent,
         configuration=asked,
         command=command,
         report=report,
     )
+
+
+def _in_parts(task: PreparedTask, rows: Mapping[str, SampleRow]) -> PreparedTask:
+    """Samples that were looked for in a training text are in the same parts as then."""
+
+    def parts(sample: Sample) -> Mapping[str, str]:
+        before = rows[sample.id].slices if sample.id in rows else {}
+        own = {SLICE: before[SLICE]} if SLICE in before else {}
+        return {**sample.slices, **own}
+
+    samples = tuple(replace(sample, slices=parts(sample)) for sample in task.samples)
+    return replace(task, samples=samples)
 
 
 def _backend(stored: "StoredAnswers") -> Backend:

@@ -165,6 +165,7 @@ class TaskRecord(_Record):
 class RunConfiguration(_Record):
     """The resolved configuration of a run. Runs from before there were chats have plain text.
 
+    `training_text` is sha256 over the texts that samples were looked for in, or "".
     `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
     """
 
@@ -175,6 +176,7 @@ class RunConfiguration(_Record):
     system_prompt: str = ""
     fewshot_as: ShotForm = "turns"
     data: dict[str, str] = {}
+    training_text: str = ""
 
 
 class RunRecord(_Record):

@@ -45,6 +45,12 @@ def cli(debug: bool) -> None:
 @tasks_dir_option
 @data_option
 @click.option(
+    "--training-text",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Texts that models were trained on: scores of the samples that stand in them apart.",
+)
+@click.option(
     "--warn-above",
     multiple=True,
     metavar="NAME=SHARE",
@@ -71,7 +77,8 @@ def run(
     **options: Any,
 ) -> int:
     """Run models through tasks; started again, it goes on where it was."""
-    from evalharness.cli.suite import print_plan, run_suite
+    from evalharness.cli.plan import print_plan
+    from evalharness.cli.suite import run_suite
     from evalharness.config import read_suite
     from evalharness.data_choice import read_choice
     from evalharness.validity import read_share

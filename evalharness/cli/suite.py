@@ -3,122 +3,27 @@
 import gc
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from evalharness.backends import open_backends
-from evalharness.chat import ask_in_chat
 from evalharness.cli.ending import say_error
-from evalharness.cli.printing import say, show
+from evalharness.cli.opening import OpenedModel, open_suite
+from evalharness.cli.printing import say
 from evalharness.config import Suite
-from evalharness.data_choice import with_data
-from evalharness.discovery import find_tasks, select_tasks
+from evalharness.discovery import find_tasks
 from evalharness.errors import UsageError
-from evalharness.preparation import PreparedTask, prepare
 from evalharness.progress import progress_reporter
-from evalharness.records import Backend, Fitting
 from evalharness.rescore import rescore
 from evalharness.results import RunConfiguration, find_runs
 from evalharness.runner import (
     EvaluatedRun,
     NothingSupportedError,
-    count_known,
     evaluate,
-    split_supported,
 )
-from evalharness.store import STORE_NAME, Responses
 from evalharness.validity import read_thresholds, warnings
 
 TOO_MANY_FAILED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedModel:
-    """A model, and the tasks as it is to be asked them."""
-
-    backend: Backend
-    tasks: Sequence[PreparedTask]
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTask:
-    """A task as a run would ask it."""
-
-    name: str
-    samples: int
-    requests: int
-    source: str
-    revision: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """A model as it would be run; `known` of the `requests` that it can answer are in the store."""
-
-    name: str
-    spec: str
-    architecture: str
-    parameters: int
-    dtype: str
-    device: str
-    known: int
-    requests: int
-
-
-def open_suite(suite: Suite) -> tuple[list[OpenedModel], list[PreparedTask]]:
-    """Models and tasks. Everything is found and checked before anything is computed."""
-    chosen = with_data(select_tasks(find_tasks(suite.tasks_dir), suite.tasks), suite.data)
-    backends = open_backends(suite.models)
-    prepared = [
-        prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
-        for task in chosen
-    ]
-    for task in prepared:
-        if task.record.num_fewshot < suite.num_fewshot:
-            say(f"{task.name} defines no few-shot examples and is run without")
-    configuration = _configuration(suite)
-    models = [
-        OpenedModel(backend, ask_in_chat(backend, prepared, configuration)) for backend in backends
-    ]
-    for model in models:
-        _check_fit(model)
-    if suite.system_prompt:
-        for model in models:
-            _say_plain(model)
-    return models, prepared
-
-
-def _check_fit(model: OpenedModel) -> None:
-    """Raises DataError for answers that were made for other samples."""
-    if isinstance(model.backend, Fitting):
-        supported, _ = split_supported(model.backend, model.tasks)
-        model.backend.check([instance for task in supported for instance in task.instances()])
-
-
-def _configuration(suite: Suite) -> RunConfiguration:
-    return RunConfiguration(
-        limit=suite.limit,
-        num_fewshot=suite.num_fewshot,
-        seed=suite.seed,
-        chat=suite.chat,
-        system_prompt=suite.system_prompt,
-        fewshot_as=suite.fewshot_as,
-        data=suite.data,
-    )
-
-
-def _say_plain(model: OpenedModel) -> None:
-    """Which tasks are asked without the system prompt, by what reads prompts at all."""
-    if not model.backend.model.reusable:
-        return
-    for task in model.tasks:
-        if task.record.chat is None:
-            say(
-                f"{model.backend.model.name}: {task.name} is asked in plain text, without the "
-                "system prompt"
-            )
 
 
 def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug: bool) -> int:
@@ -128,12 +33,13 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
     Raises UsageError when no model can answer any of the tasks.
     """
     thresholds = read_thresholds(suite.warn_above)
-    models, _ = open_suite(suite)
+    opened = open_suite(suite)
+    models = opened.models
     done: list[EvaluatedRun] = []
     statuses: list[int] = []
     while models:
         # Nothing here keeps a model that is done: the next one needs its memory.
-        one, problems = _try_one(suite, models.pop(0), command, debug=debug)
+        one, problems = _try_one(suite, models.pop(0), opened.configuration, command, debug=debug)
         gc.collect()
         done += [one] if one is not None else []
         statuses += problems
@@ -150,6 +56,7 @@ def run_suite(suite: Suite, command: Sequence[str], output_format: str, *, debug
 def _try_one(
     suite: Suite,
     model: OpenedModel,
+    configuration: RunConfiguration,
     command: Sequence[str],
     *,
     debug: bool,
@@ -157,7 +64,7 @@ def _try_one(
     """The run of one model, unless it could not be made, and the exit statuses of its errors."""
     name = model.backend.model.name
     try:
-        one = _run_one(suite, model, command)
+        one = _run_one(suite, model, configuration, command)
     except NothingSupportedError as error:
         _say_skipped(name, error.skipped)
         return None, []
@@ -176,13 +83,15 @@ def _forget_calls(error: BaseException) -> None:
     error.__traceback__ = error.__cause__ = error.__context__ = None
 
 
-def _run_one(suite: Suite, model: OpenedModel, command: Sequence[str]) -> EvaluatedRun:
+def _run_one(
+    suite: Suite, model: OpenedModel, configuration: RunConfiguration, command: Sequence[str]
+) -> EvaluatedRun:
     with progress_reporter() as report:
         return evaluate(
             model.backend,
             model.tasks,
             output=suite.output,
-            configuration=_configuration(suite),
+            configuration=configuration,
             command=command,
             report=report,
         )
@@ -261,53 +170,3 @@ def print_runs(done: Sequence[EvaluatedRun], output_format: str) -> None:
         say(f"run folder: {one.folder}{unfinished if one.errors else ''}")
         if price := sum(task.cost.price for task in one.results.tasks.values()):
             say(f"{one.results.model.name}: price of all answers: {price:.4f}")
-
-
-def print_plan(suite: Suite, output_format: str) -> None:
-    """What a run would do. Nothing is computed, and no file is made."""
-    opened, prepared = open_suite(suite)
-    tasks = [
-        PlannedTask(
-            name=task.name,
-            samples=task.record.n,
-            requests=sum(1 for _ in task.instances()),
-            source=task.record.source,
-            revision=task.record.revision,
-        )
-        for task in prepared
-    ]
-    models = _planned_models(suite, opened)
-    if output_format == "json":
-        plan = {"tasks": [asdict(task) for task in tasks], "models": [asdict(m) for m in models]}
-        click.echo(json.dumps(plan, indent=1))
-        return
-    for task in tasks:
-        show(f"task {task.name}: {task.samples} samples, {task.requests} requests")
-        show(f"     {task.source} ({task.revision})")
-    for model in models:
-        show(
-            f"model {model.name}: {model.architecture}, {model.parameters:,} parameters, "
-            f"{model.dtype} on {model.device}: {model.known} of {model.requests} requests are in "
-            "the store"
-        )
-
-
-def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
-    planned = []
-    with Responses(suite.output / STORE_NAME) as responses:
-        for one in opened:
-            known, total = count_known(one.backend, one.tasks, responses)
-            model = one.backend.model
-            planned.append(
-                PlannedModel(
-                    name=model.name,
-                    spec=model.spec,
-                    architecture=model.architecture,
-                    parameters=model.parameters,
-                    dtype=model.dtype,
-                    device=model.device,
-                    known=known,
-                    requests=total,
-                )
-            )
-    return planned

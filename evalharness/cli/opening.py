@@ -1,0 +1,117 @@
+"""What a suite asks of whom: models and tasks, found and checked before anything is computed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalharness.backends import open_backends
+from evalharness.chat import ask_in_chat
+from evalharness.cli.printing import say
+from evalharness.config import Suite
+from evalharness.contamination import (
+    MOST,
+    SLICE,
+    SOME,
+    WORDS,
+    mark_contamination,
+    shared_with_examples,
+)
+from evalharness.data_choice import with_data
+from evalharness.discovery import find_tasks, select_tasks
+from evalharness.preparation import PreparedTask, prepare
+from evalharness.records import Backend, Fitting
+from evalharness.results import RunConfiguration
+from evalharness.runner import split_supported
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model, and the tasks as it is to be asked them."""
+
+    backend: Backend
+    tasks: Sequence[PreparedTask]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSuite:
+    """All that is to be run; `models` is a list, so that each can be let go when it is done."""
+
+    models: list[OpenedModel]
+    tasks: tuple[PreparedTask, ...]
+    configuration: RunConfiguration
+
+
+def open_suite(suite: Suite) -> OpenedSuite:
+    """Models and tasks. Everything is found and checked before anything is computed."""
+    chosen = with_data(select_tasks(find_tasks(suite.tasks_dir), suite.tasks), suite.data)
+    backends = open_backends(suite.models)
+    prepared = [
+        prepare(task, limit=suite.limit, num_fewshot=suite.num_fewshot, seed=suite.seed)
+        for task in chosen
+    ]
+    for task in prepared:
+        if task.record.num_fewshot < suite.num_fewshot:
+            say(f"{task.name} defines no few-shot examples and is run without")
+        if shared := shared_with_examples(task):
+            say(
+                f"warning: {task.name}: {len(shared)} samples have {WORDS} words in a row in "
+                f"common with a few-shot example, the first is {shared[0]!r}"
+            )
+    prepared, training_text = _mark(suite, prepared)
+    configuration = _configuration(suite, training_text)
+    models = [
+        OpenedModel(backend, ask_in_chat(backend, prepared, configuration)) for backend in backends
+    ]
+    for model in models:
+        _check_fit(model)
+    if suite.system_prompt:
+        for model in models:
+            _say_plain(model)
+    return OpenedSuite(models, tuple(prepared), configuration)
+
+
+def _check_fit(model: OpenedModel) -> None:
+    """Raises DataError for answers that were made for other samples."""
+    if isinstance(model.backend, Fitting):
+        supported, _ = split_supported(model.backend, model.tasks)
+        model.backend.check([instance for task in supported for instance in task.instances()])
+
+
+def _mark(suite: Suite, prepared: list[PreparedTask]) -> tuple[list[PreparedTask], str]:
+    """The tasks with their samples in parts by what of them stands in the training text."""
+    if suite.training_text is None:
+        return prepared, ""
+    marked, training = mark_contamination(prepared, suite.training_text)
+    say(f"training text: {training.words:,} words in {training.files} files")
+    for path in training.left_out:
+        say(f"left out of the training text, since it is no text: {path}")
+    for task in marked:
+        parts = Counter(sample.slices[SLICE] for sample in task.samples)
+        found = parts[SOME] + parts[MOST]
+        say(f"{task.name}: {found} of {task.record.n} samples stand in the training text")
+    return marked, training.identity
+
+
+def _configuration(suite: Suite, training_text: str) -> RunConfiguration:
+    return RunConfiguration(
+        limit=suite.limit,
+        num_fewshot=suite.num_fewshot,
+        seed=suite.seed,
+        chat=suite.chat,
+        system_prompt=suite.system_prompt,
+        fewshot_as=suite.fewshot_as,
+        data=suite.data,
+        training_text=training_text,
+    )
+
+
+def _say_plain(model: OpenedModel) -> None:
+    """Which tasks are asked without the system prompt, by what reads prompts at all."""
+    if not model.backend.model.reusable:
+        return
+    for task in model.tasks:
+        if task.record.chat is None:
+            say(
+                f"{model.backend.model.name}: {task.name} is asked in plain text, without the "
+                "system prompt"
+            )

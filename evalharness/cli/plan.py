@@ -1,0 +1,88 @@
+"""run --dry-run: what a suite would do."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import click
+
+from evalharness.cli.opening import OpenedModel, open_suite
+from evalharness.cli.printing import show
+from evalharness.config import Suite
+from evalharness.runner import count_known
+from evalharness.store import STORE_NAME, Responses
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task as a run would ask it."""
+
+    name: str
+    samples: int
+    requests: int
+    source: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model as it would be run; `known` of the `requests` that it can answer are in the store."""
+
+    name: str
+    spec: str
+    architecture: str
+    parameters: int
+    dtype: str
+    device: str
+    known: int
+    requests: int
+
+
+def print_plan(suite: Suite, output_format: str) -> None:
+    """What a run would do. Nothing is computed, and no file is made."""
+    opened = open_suite(suite)
+    tasks = [
+        PlannedTask(
+            name=task.name,
+            samples=task.record.n,
+            requests=sum(1 for _ in task.instances()),
+            source=task.record.source,
+            revision=task.record.revision,
+        )
+        for task in opened.tasks
+    ]
+    models = _planned_models(suite, opened.models)
+    if output_format == "json":
+        plan = {"tasks": [asdict(task) for task in tasks], "models": [asdict(m) for m in models]}
+        click.echo(json.dumps(plan, indent=1))
+        return
+    for task in tasks:
+        show(f"task {task.name}: {task.samples} samples, {task.requests} requests")
+        show(f"     {task.source} ({task.revision})")
+    for model in models:
+        show(
+            f"model {model.name}: {model.architecture}, {model.parameters:,} parameters, "
+            f"{model.dtype} on {model.device}: {model.known} of {model.requests} requests are in "
+            "the store"
+        )
+
+
+def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
+    planned = []
+    with Responses(suite.output / STORE_NAME) as responses:
+        for one in opened:
+            known, total = count_known(one.backend, one.tasks, responses)
+            model = one.backend.model
+            planned.append(
+                PlannedModel(
+                    name=model.name,
+                    spec=model.spec,
+                    architecture=model.architecture,
+                    parameters=model.parameters,
+                    dtype=model.dtype,
+                    device=model.device,
+                    known=known,
+                    requests=total,
+                )
+            )
+    return planned
