@@ -9,10 +9,13 @@ from evalharness.records import (
     Generation,
     LogLikelihood,
     Message,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
+    Row,
     Sample,
     Sampling,
+    WholeText,
 )
 
 
@@ -144,10 +147,18 @@ def listed_options(choices: Sequence[str]) -> str:
     return "\n".join(f"{letter}. {choice}" for letter, choice in pairs)
 
 
-def _with_listed_options(prompt: str, choices: Sequence[str]) -> str:
+def without_cue(prompt: str) -> tuple[str, str]:
+    """The prompt before its last line, and that line, where it is a word such as "Answer:".
+
+    Options stand between both. Else the whole prompt, and "".
+    """
     cue = _CUE.search(prompt)
-    body = prompt[: cue.start()] if cue else prompt
-    return "\n".join([body, listed_options(choices), cue[1] if cue else "Answer:"])
+    return (prompt[: cue.start()], cue[1]) if cue else (prompt, "")
+
+
+def _with_listed_options(prompt: str, choices: Sequence[str]) -> str:
+    body, cue = without_cue(prompt)
+    return "\n".join([body, listed_options(choices), cue or "Answer:"])
 
 
 def _options_of(sample: Sample) -> list[LogLikelihood]:
@@ -238,6 +249,97 @@ def likelihood_comparison(
     )
 
 
+def pseudo_likelihood_comparison(
+    *,
+    id: str,
+    texts: Sequence[str],
+    spans: Sequence[tuple[int, int]] | None = None,
+    shared_with: Sequence[str] | None = None,
+    group: str | None = None,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """Texts whose likelihoods to a masked model are compared (see PseudoLogLikelihood).
+
+    spans: the characters [start, end) of each text whose tokens are scored; all of them if None
+    shared_with: for each text the one whose tokens it must share to be scored, such as the two
+        sentences of a pair the other way round
+
+    Raises ValueError when a text is empty, the numbers differ, or both are given.
+    """
+    _refuse_one_text(texts=texts, shared_with=shared_with or ())
+    if not all(texts):
+        raise ValueError("a text to compare is empty")
+    parts = spans if spans is not None else [None] * len(texts)
+    others = shared_with if shared_with is not None else [""] * len(texts)
+    return Sample(
+        id=id,
+        requests=tuple(
+            PseudoLogLikelihood(text, span, other)
+            for text, span, other in zip(texts, parts, others, strict=True)
+        ),
+        choices=tuple(texts),
+        group=group,
+        slices=slices or {},
+    )
+
+
+def summary(
+    *,
+    id: str,
+    instruction: str,
+    document: str,
+    references: Sequence[str],
+    max_tokens: int,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document to summarize: the instruction and a colon, the document, "Summary:".
+
+    Raises ValueError for a reference without text, and where there is none.
+    """
+    if not all(reference.strip() for reference in references):
+        raise ValueError("a reference summary is empty")
+    return generation(
+        id=id,
+        prompt=f"{instruction}:\n\n{document}\n\nSummary:",
+        references=references,
+        max_tokens=max_tokens,
+        source=document,
+        slices=slices,
+    )
+
+
+def factual_pair(
+    *,
+    id: str,
+    prompts: tuple[str, str],
+    correct: str,
+    corrupted: str,
+    group: str,
+    slices: Mapping[str, str],
+) -> Sample:
+    """A true and a corrupted summary of one document, whose likelihoods are compared.
+
+    The true one comes first, then the corrupted one, after the document; then both without it.
+    White space around a summary does not count.
+
+    prompts  what is asked with the document, and the same without it
+    group    the document, by which pairs are not independent
+    Raises ValueError for an empty summary, and for two equal ones.
+    """
+    summaries = [correct.strip(), corrupted.strip()]
+    if not all(summaries):
+        raise ValueError("a summary is empty")
+    if summaries[0] == summaries[1]:
+        raise ValueError("the corrupted summary equals the correct one")
+    return likelihood_comparison(
+        id=id,
+        prompts=[prompts[0], prompts[0], prompts[1], prompts[1]],
+        continuations=[f" {summary}" for summary in summaries * 2],
+        group=group,
+        slices=slices,
+    )
+
+
 def rolling(
     *,
     id: str,
@@ -258,6 +360,11 @@ def rolling(
         group=group,
         slices=slices or {},
     )
+
+
+def place_of(row: Row) -> str:
+    """Where a row stands in its file, such as "row 12": an id where the data has none."""
+    return row.location.rpartition(", ")[2]
 
 
 def _refuse_one_text(**lists: Sequence[str]) -> None:
@@ -282,7 +389,7 @@ def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
 
 
 def _after(examples: tuple[str, ...], request: Request) -> Request:
-    if isinstance(request, RollingLogLikelihood):
+    if isinstance(request, WholeText):
         raise ValueError("few-shot examples cannot be put before a text that is scored as a whole")
     if not isinstance(request.prompt, str):
         raise ValueError("few-shot examples can be put before plain text only, not before messages")
@@ -314,7 +421,7 @@ def _solution(sample: Sample) -> tuple[str, str]:
     request = sample.requests[0]
     if isinstance(request, LogLikelihood) and sample.gold:
         request = sample.requests[sample.gold[0]]
-    if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
+    if isinstance(request, WholeText) or not isinstance(request.prompt, str):
         raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):
         return request.prompt, request.continuation

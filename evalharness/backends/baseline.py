@@ -31,6 +31,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Model,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     Response,
     RollingLogLikelihood,
@@ -90,7 +91,7 @@ def _random(context: _Context, instance: Instance) -> Response:
         return _uniform(instance.request.text)
     if isinstance(instance.request, Generation):
         return _text(context.answer_of_another(instance))
-    if _is_alone(instance.sample):
+    if isinstance(instance.request, LogLikelihood) and _is_alone(instance.sample):
         return _uniform(instance.request.continuation)
     ranks = list(range(len(instance.sample.requests)))
     context.generator(instance).shuffle(ranks)
@@ -103,10 +104,10 @@ def _majority(context: _Context, instance: Instance) -> Response:
         return _uniform(request.text)
     if isinstance(request, Generation):
         return _text(context.most_frequent[instance.task])
-    if _is_alone(instance.sample):
+    if isinstance(request, LogLikelihood) and _is_alone(instance.sample):
         return _uniform(request.continuation)
     if not instance.sample.gold:
-        return LogLikelihoodResponse(-float(len(request.continuation)), tokens=1, greedy=False)
+        return LogLikelihoodResponse(-float(_scored_characters(request)), tokens=1, greedy=False)
     counts = context.gold[instance.task]
     order = sorted(range(len(instance.sample.requests)), key=lambda index: -counts[index])
     return _ranked(order.index(instance.index))
@@ -115,6 +116,16 @@ def _majority(context: _Context, instance: Instance) -> Response:
 def _is_alone(sample: Sample) -> bool:
     """Is there but one text whose likelihood is asked for, so that nothing is compared?"""
     return sum(isinstance(request, LogLikelihood) for request in sample.requests) == 1
+
+
+def _scored_characters(request: LogLikelihood | PseudoLogLikelihood) -> int:
+    if isinstance(request, LogLikelihood):
+        return len(request.continuation)
+    if request.span is not None:
+        start, end = request.span
+        return end - start
+    # What two texts share is equally long in both.
+    return min(len(request.text), len(request.shared_with or request.text))
 
 
 def _copy_source(_context: _Context, instance: Instance) -> Response:

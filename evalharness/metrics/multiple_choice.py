@@ -1,4 +1,4 @@
-"""Multiple choice by log-likelihood: is the option that the model finds likeliest a right one?
+"""Multiple choice: is the option that a model finds likeliest, or whose letter it writes, right?
 
 Sources: lm-evaluation-harness 0.4 for `acc`, `acc_norm` and `acc_mutual_info` (the latter after
 Brown et al. 2020, who divide by the probability of the option without its question); Lin et al.
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from evalharness.metrics.aggregation import mean
-from evalharness.metrics.responses import Measure, log_likelihoods
+from evalharness.metrics.responses import Measure, log_likelihoods, mean_over_draws
 from evalharness.records import LogLikelihoodResponse, Metric, Response, Sample
 
 
@@ -113,4 +113,16 @@ MC2 = Metric(
     measure=_share_of_gold,
     aggregate=mean(),
     signature="TruthfulQA MC2: the probability of the right options, of that of all options",
+)
+
+
+def _names_a_right_one(sample: Sample, text: str) -> tuple[float]:
+    return (float(text in sample.references),)
+
+
+LETTER_ACCURACY = Metric(
+    "letter_accuracy",
+    measure=mean_over_draws(_names_a_right_one),
+    aggregate=mean(),
+    signature="asked for the letter of the right option; an answer without one is wrong",
 )

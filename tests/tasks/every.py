@@ -12,7 +12,14 @@ from pathlib import Path
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import HubDataset, LocalFile, NotGiven, Shuffled, WithExamples
+from evalharness.sources import (
+    Concatenated,
+    HubDataset,
+    LocalFile,
+    NotGiven,
+    Shuffled,
+    WithExamples,
+)
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -26,6 +33,8 @@ def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
     if isinstance(source, Shuffled | WithExamples):
         return is_elsewhere(source.source)
+    if isinstance(source, Concatenated):
+        return any(map(is_elsewhere, source.sources))
     return isinstance(source, HubDataset | NotGiven)
 
 
@@ -43,9 +52,8 @@ def _testable() -> Iterator[tuple[str, Task]]:
         yield name, _with_rows(task, name)
         for one in task.alternatives:
             place = f"{name}--{one.name}"
-            other = replace(task, data=one.data, sample=one.sample, shots=one.shots)
-            if one.caveat:  # it may be a part of the benchmark only
-                other = replace(other, size=0)
+            # How many rows another place has is not said.
+            other = replace(task, data=one.data, sample=one.sample, shots=one.shots, size=0)
             yield place, _with_rows(other, place)
 
 

@@ -12,6 +12,7 @@ from evalharness.records import (
     GenerationResponse,
     LogLikelihoodResponse,
     Outcome,
+    RollingLogLikelihood,
     whole_prompt,
 )
 from evalharness.results import TaskResult
@@ -41,7 +42,9 @@ def test_all_rows_become_samples_that_ask_something(name: str) -> None:
         for request in sample.requests:
             prompt = whole_prompt(request)
             assert isinstance(prompt, str)
-            assert prompt == prompt.strip(" ")
+            # A text that is scored as a whole may begin with white space, as WikiText's do.
+            if not isinstance(request, RollingLogLikelihood):
+                assert prompt == prompt.strip(" ")
 
 
 @every_task
