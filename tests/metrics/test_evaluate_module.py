@@ -1,6 +1,5 @@
 """Modules of Hugging Face's evaluate as metrics; the modules are written by the tests."""
 
-import json
 import math
 import os
 import re
@@ -13,13 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
+from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.evaluate_module import (
     Module,
     likeliest_choice,
     mean_of_samples,
     score_of_corpus,
 )
+from evalharness.preparation import prepare
 from evalharness.records import GenerationResponse, Metric, Response, Sample
 from evalharness.statistics import summarize
 from tests.metrics.answers import corpus, scored, written
@@ -270,29 +272,28 @@ TASKS = [
 '''
 
 
-def test_a_plugin_with_a_module_of_its_own_runs_without_a_hub(tmp_path: Path) -> None:
-    data = tmp_path / "plugins" / "data"
-    data.mkdir(parents=True)
+def test_a_task_with_such_metrics_is_measured_with_intervals(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
     write_module(data / "word_share", "text")
-    (data.parent / "words.py").write_text(PLUGIN)
-    write_rows(
-        data / "words.jsonl",
-        [{"id": str(number), "answer": "a b" if number % 2 else "a"} for number in range(12)],
-    )
-    (tmp_path / "answers.txt").write_text("a\n" * 12)
-    done = subprocess.run(
-        [sys.executable, "-m", "evalharness", "run", "-m", "outputs:answers.txt", "-t", "words",
-         "--tasks-dir", "plugins", "--format", "json"],
-        cwd=tmp_path, env={**os.environ, "HF_HOME": str(tmp_path / "hub")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (run,) = json.loads(done.stdout)
-    metrics = run["tasks"]["words"]["metrics"]
-    assert metrics["word_share_mean"]["value"] == pytest.approx(3 / 4)
-    assert metrics["word_share_pooled"]["value"] == pytest.approx(2 / 3)
-    for found in metrics.values():
-        assert found["interval"][0] < found["value"] < found["interval"][1]
+    (tmp_path / "words.py").write_text(PLUGIN)
+    rows: list[dict[str, object]] = [
+        {"id": str(number), "answer": "a b" if number % 2 else "a"} for number in range(12)
+    ]
+    write_rows(data / "words.jsonl", rows)
+    task = prepare(find_tasks([tmp_path]).find("words").task, limit=None, num_fewshot=0, seed=0)
+    answers = [
+        Answered(instance, GenerationResponse("a", "end"), from_store=False)
+        for instance in task.instances()
+    ]
+    result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
+    values = {name: found.value for name, found in result.metrics.items()}
+    expected = {"word_share_mean": 3 / 4, "word_share_pooled": 2 / 3}
+    assert values == pytest.approx(expected)
+    for found in result.metrics.values():
+        assert found.interval is not None
+        assert found.value is not None
+        assert found.interval[0] < found.value < found.interval[1]
 
 
 def test_the_guide_works_as_it_is_written(tmp_path: Path) -> None:
