@@ -65,6 +65,7 @@ ROWS: Mapping[str, Measure] = {
     **ON_ANY_DEVICE,
     "planner": _timings("planner"),
     "bootstrap": _timings("bootstrap"),
+    "comparison": _timings("comparison"),
 }
 # Left out with the reason where its model cannot be opened; without the others there is no result.
 MAY_BE_LEFT_OUT = {"gemma-memory"}

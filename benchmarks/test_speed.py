@@ -1,23 +1,35 @@
-"""pytest-benchmark: the planner and the bootstrap. Not collected by `make test`; nothing is judged.
+"""pytest-benchmark: planner, bootstrap, comparison. Not part of `make test`; nothing is judged.
 
 python -m pytest benchmarks/test_speed.py
 """
 
 import random
+from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from evalharness.compare.comparing import compare_runs
+from evalharness.compare.records import Comparison, Settings
+from evalharness.compare.runs import open_runs
+from evalharness.discovery import Catalogue, FoundTask
 from evalharness.engine.trie import Query, plan
+from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.translation import bleu
-from evalharness.records import GenerationResponse, Sample
-from evalharness.statistics import Summary, summarize
+from evalharness.records import GenerationResponse, Sample, Task
+from evalharness.results import write_results, write_run
+from evalharness.sources import LocalFile
+from evalharness.statistics.summaries import Summary, summarize
+from tests.report.runs import metric, run, task
 
 VOCABULARY = 49_152
 SHOTS, QUESTION, OPTION, OPTIONS, QUESTIONS_A_TASK = 100, 24, 4, 4, 1000
 SEGMENTS = 2000
 WORDS = 25
+COMPARED = 100_000
 
 
 @pytest.mark.parametrize("requests", [1000, 10_000, 100_000, 1_000_000])
@@ -77,3 +89,42 @@ def segments() -> list[tuple[Sample, list[GenerationResponse]]]:
         sample = Sample(id=str(number), requests=(), references=(" ".join(reference),))
         made.append((sample, [GenerationResponse(" ".join(written), "end")]))
     return made
+
+
+@pytest.mark.parametrize("runs", [20])
+def test_comparison(benchmark: BenchmarkFixture, tmp_path: Path, runs: int) -> None:
+    """Runs of 100,000 samples each beside the first of them, ranks included."""
+    folders = [tmp_path / f"run-{number}" for number in range(runs)]
+    for number, folder in enumerate(folders):
+        write_made_up_run(folder, 0.5 + number / 100)
+    asked = Task(
+        name="made-up",
+        family="question_answering",
+        version=1,
+        data=LocalFile(tmp_path / "unread.jsonl"),
+        sample=lambda row: Sample(id=row["id"], requests=()),
+        metrics=(ACCURACY,),
+    )
+    catalogue = Catalogue({asked.name: FoundTask(asked, tmp_path)}, {}, ())
+
+    def compared() -> Comparison:
+        return compare_runs(open_runs([*map(str, folders)], None, print), catalogue, Settings())
+
+    comparison = benchmark.pedantic(compared, rounds=3, iterations=1)
+    assert len(comparison.rows) == runs - 1
+    assert {row.difference.n for row in comparison.rows} == {COMPARED}
+
+
+def write_made_up_run(folder: Path, share: float) -> None:
+    """A run of a model that has so many of the same questions right."""
+    right = np.random.default_rng(0).random(COMPARED) < share
+    record, results = run(folder.name, {"made-up": task({"acc": metric(right.mean(), None)})})
+    write_run(folder, record)
+    write_results(folder, results)
+    columns = {
+        "id": [f"question-{number}" for number in range(COMPARED)],
+        "group": pyarrow.nulls(COMPARED, pyarrow.string()),
+        "statistics": [f'{{"acc": [{float(one)}], "acc_norm": [0.0]}}' for one in right],
+    }
+    (folder / "samples").mkdir()
+    pyarrow.parquet.write_table(pyarrow.table(columns), folder / "samples" / "made-up.parquet")

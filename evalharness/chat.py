@@ -15,8 +15,8 @@ from evalharness.records import (
     LogLikelihood,
     Message,
     Request,
-    RollingLogLikelihood,
     Shot,
+    WholeText,
 )
 from evalharness.results import ChatForm, ChatMode, RunConfiguration
 from evalharness.samples import solved_in_turns
@@ -86,7 +86,7 @@ def _check_template(backend: Backend, task: PreparedTask, configuration: RunConf
 
 
 def _is_chat(request: Request) -> bool:
-    return not isinstance(request, RollingLogLikelihood) and not isinstance(request.prompt, str)
+    return not isinstance(request, WholeText) and not isinstance(request.prompt, str)
 
 
 def _converted(
@@ -116,7 +116,7 @@ def _in_turns(
     request: Request, kinds: tuple[type[Request], ...], turns: tuple[Shot, ...]
 ) -> Request:
     """A prompt of plain text as a user's turn; `turns` are its first shots, asked and answered."""
-    if not isinstance(request, kinds) or isinstance(request, RollingLogLikelihood):
+    if not isinstance(request, kinds) or isinstance(request, WholeText):
         return request
     # A text without a prompt is scored as it stands, and is nobody's answer.
     if not isinstance(request.prompt, str) or not request.prompt:
@@ -132,7 +132,7 @@ def _with_system(request: Request, system_prompt: str) -> Request:
     of a turn an answer begins with its first word, and would be another, unlikely token after a
     space.
     """
-    if isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str):
+    if isinstance(request, WholeText) or isinstance(request.prompt, str):
         return request
     if system_prompt and request.prompt[0].role != "system":
         request = replace(request, prompt=(Message("system", system_prompt), *request.prompt))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evalharness.errors import DataError
 from evalharness.preparation import PreparedTask
-from evalharness.records import LogLikelihood, RollingLogLikelihood, Sample, as_text
+from evalharness.records import LogLikelihood, Sample, WholeText, as_text
 from evalharness.rows import READERS, read_rows
 
 WORDS = 13
@@ -93,8 +93,8 @@ def share_name(share: float | None) -> str:
 def _text_of(sample: Sample) -> str:
     """What a sample asks, without examples, and its right answer."""
     request = sample.requests[0]
-    if isinstance(request, RollingLogLikelihood):
-        return sample.source
+    if isinstance(request, WholeText):
+        return sample.source or request.text
     if isinstance(request, LogLikelihood) and not sample.gold:
         asked = (one.continuation for one in sample.requests if isinstance(one, LogLikelihood))
         return f"{as_text(request.prompt)} {' '.join(asked)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evalharness.errors import DataError
-from evalharness.preparation import PreparedTask, Render, render_plainly
+from evalharness.preparation import PreparedTask, Render, prompt_hash, render_plainly
 from evalharness.records import (
     Cost,
     Failure,
@@ -19,11 +19,11 @@ from evalharness.records import (
     Outcome,
     Request,
     Response,
-    RollingLogLikelihood,
     Sample,
     Statistics,
     Values,
     Weights,
+    WholeText,
 )
 from evalharness.results import (
     MetricResult,
@@ -32,7 +32,7 @@ from evalharness.results import (
     TaskCost,
     TaskResult,
 )
-from evalharness.statistics import Summary, summarize
+from evalharness.statistics.summaries import Summary, summarize
 from evalharness.validation import (
     checked_scores,
     checked_statistics,
@@ -100,6 +100,7 @@ def measure_task(
         cost=_cost(answers, peak_memory_bytes),
         caveat=task.record.caveat,
         chat=task.record.chat,
+        method=task.record.method,
     )
     return result, rows
 
@@ -174,6 +175,7 @@ def _result(metric: Metric, summary: Summary) -> MetricResult:
         value=summary.value,
         interval=summary.interval,
         stderr=summary.stderr,
+        method=summary.method,
         higher_is_better=metric.higher_is_better,
         ideal=metric.ideal,
         bounds=(_finite(metric.bounds[0]), _finite(metric.bounds[1])),
@@ -224,6 +226,7 @@ def _row(
         id=sample.id,
         group=sample.group,
         slices=dict(sample.slices),
+        prompt_hash=prompt_hash([sample]),
         prompts=[shown.setdefault(prompt, prompt) for prompt in prompts],
         target=sample.target,
         references=list(sample.references),
@@ -249,7 +252,7 @@ def _row(
 def _shown(request: Request, outcome: Outcome, render: Render) -> str:
     """What the model was given, without the shots that did not fit."""
     given = request
-    if not isinstance(outcome, Failure) and not isinstance(request, RollingLogLikelihood):
+    if not isinstance(outcome, Failure) and not isinstance(request, WholeText):
         given = replace(request, shots=request.shots[outcome.dropped_shots :])
     try:
         return render(given)

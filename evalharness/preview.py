@@ -8,6 +8,7 @@ from evalharness.records import (
     LogLikelihood,
     Piece,
     Pieces,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Sample,
@@ -48,10 +49,22 @@ def _asked(request: Request) -> str:
         return f"scored: {request.continuation!r}"
     if isinstance(request, RollingLogLikelihood):
         return "scored as a whole"
+    if isinstance(request, PseudoLogLikelihood):
+        return _asked_masked(request)
     drawn = ""
     if (how := request.sampling) is not None:
         drawn = f", drawn: temperature {how.temperature:g}, top_p {how.top_p:g}, seed {how.seed}"
     return f"generated: up to {request.max_tokens} tokens, until {list(request.stop)}{drawn}"
+
+
+def _asked_masked(request: PseudoLogLikelihood) -> str:
+    if request.span is not None:
+        part = f" of {request.text[slice(*request.span)]!r}"
+    elif request.shared_with:
+        part = f" that is shared with {request.shared_with!r}"
+    else:
+        part = ""
+    return f"scored: each token{part}, masked alone"
 
 
 def _given(pieces: Pieces | Failure) -> list[str]:

@@ -106,7 +106,35 @@ class RollingLogLikelihood:
     text: str
 
 
-Request = LogLikelihood | Generation | RollingLogLikelihood
+@dataclass(frozen=True, slots=True)
+class PseudoLogLikelihood:
+    """How likely is `text` to a masked model?
+
+    Each scored token is masked alone, and its log-probability given all the others is summed
+    (Salazar et al. 2020). Special tokens are never scored. It is answered by a
+    LogLikelihoodResponse over the scored tokens.
+
+    span         only tokens that have a character of text[start:end] are scored
+    shared_with  only tokens that this other text has as well are scored: the `equal` blocks that
+                 difflib finds in the tokens of both (Nangia et al. 2020). They are the same
+                 tokens whichever of the two texts is asked about.
+
+    Raises ValueError when both are given.
+    """
+
+    text: str
+    span: tuple[int, int] | None = None
+    shared_with: str = ""
+
+    def __post_init__(self) -> None:
+        if self.span is not None and self.shared_with:
+            raise ValueError("give a span or a text to share tokens with, not both")
+
+
+WholeText = RollingLogLikelihood | PseudoLogLikelihood
+"""Requests about a text as it stands: without a prompt, without shots, never in a chat."""
+
+Request = LogLikelihood | Generation | WholeText
 
 
 def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
@@ -116,7 +144,7 @@ def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
     and shots of text at the beginning of that turn. What is to be scored after a prompt is no part
     of it.
     """
-    if isinstance(request, RollingLogLikelihood):
+    if isinstance(request, WholeText):
         return request.text
     shots = request.shots[dropped:]
     text = "".join(shot for shot in shots if isinstance(shot, str))

@@ -25,11 +25,16 @@ class _Record(BaseModel):
 
 
 class MetricResult(_Record):
-    """A score and its 95 % interval; None where it is undefined (no samples, one sample)."""
+    """A score and its 95 % interval; None where it is undefined (no samples, one sample).
+
+    `method` is how the interval was found (statistics/summaries.py); runs from before there were
+    several have percentile bootstrap intervals.
+    """
 
     value: FiniteFloat | None
     interval: tuple[FiniteFloat, FiniteFloat] | None
     stderr: FiniteFloat | None
+    method: str = "percentile bootstrap"
     higher_is_better: bool
     ideal: float | None = None
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
@@ -97,11 +102,22 @@ class ChatForm(_Record):
     fewshot_as: ShotForm | None
 
 
+class Method(_Record):
+    """How a task was asked in place of its author's way, and why; its metrics are the method's.
+
+    letter  the options of multiple choice stand in the prompt, and the model is asked for a letter
+    """
+
+    name: Literal["letter"]
+    reason: str
+
+
 class TaskResult(_Record):
     """One task of a run.
 
     `prompt_hash` is equal for runs that asked exactly the same, whether as text or as chats; `chat`
-    says how chats were made of it, and is None for plain text.
+    says how chats were made of it, and is None for plain text. `method` is None for a task that was
+    asked as its author wrote it.
     """
 
     version: int
@@ -115,6 +131,7 @@ class TaskResult(_Record):
     cost: TaskCost
     caveat: str = ""
     chat: ChatForm | None = None
+    method: Method | None = None
 
 
 class ModelResult(_Record):
@@ -145,7 +162,7 @@ class Results(_Record):
 
 
 class TaskRecord(_Record):
-    """What a run knows of a task's data before it is answered; `chat` as in a TaskResult."""
+    """What a run knows of a task before it is answered; `chat` and `method` as in a TaskResult."""
 
     version: int
     family: str
@@ -160,6 +177,7 @@ class TaskRecord(_Record):
     caveat: str = ""
     content_warning: str = ""
     chat: ChatForm | None = None
+    method: Method | None = None
 
 
 class RunConfiguration(_Record):
@@ -211,15 +229,17 @@ class RunRecord(_Record):
 class SampleRow:
     """A row of samples/TASK.parquet.
 
-    `prompts` are what the model was given, special tokens included and without the few-shot
-    examples that did not fit; `responses` are what it wrote, thinking included. `statistics` is
-    None where a request of the sample failed; `lost_shots` is the largest number of few-shot
-    examples that a request of it lost.
+    `prompt_hash` is sha256 over all that the sample asks and that its score depends on, so that
+    samples of two runs can be told to be the same. `prompts` are what the model was given, special
+    tokens included and without the few-shot examples that did not fit; `responses` are what it
+    wrote, thinking included. `statistics` is None where a request of the sample failed;
+    `lost_shots` is the largest number of few-shot examples that a request of it lost.
     """
 
     id: str
     group: str | None
     slices: dict[str, str]
+    prompt_hash: str
     prompts: list[str]
     target: str
     references: list[str]

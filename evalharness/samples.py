@@ -7,11 +7,13 @@ from evalharness.records import (
     Generation,
     LogLikelihood,
     Message,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Row,
     Sample,
     Sampling,
+    WholeText,
 )
 
 
@@ -115,6 +117,40 @@ def likelihood_comparison(
             for prompt, continuation in zip(prompts, continuations, strict=True)
         ),
         choices=tuple(continuations),
+        group=group,
+        slices=slices or {},
+    )
+
+
+def pseudo_likelihood_comparison(
+    *,
+    id: str,
+    texts: Sequence[str],
+    spans: Sequence[tuple[int, int]] | None = None,
+    shared_with: Sequence[str] | None = None,
+    group: str | None = None,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """Texts whose likelihoods to a masked model are compared (see PseudoLogLikelihood).
+
+    spans: the characters [start, end) of each text whose tokens are scored; all of them if None
+    shared_with: for each text the one whose tokens it must share to be scored, such as the two
+        sentences of a pair the other way round
+
+    Raises ValueError when a text is empty, the numbers differ, or both are given.
+    """
+    _refuse_one_text(texts=texts, shared_with=shared_with or ())
+    if not all(texts):
+        raise ValueError("a text to compare is empty")
+    parts = spans if spans is not None else [None] * len(texts)
+    others = shared_with if shared_with is not None else [""] * len(texts)
+    return Sample(
+        id=id,
+        requests=tuple(
+            PseudoLogLikelihood(text, span, other)
+            for text, span, other in zip(texts, parts, others, strict=True)
+        ),
+        choices=tuple(texts),
         group=group,
         slices=slices or {},
     )
@@ -226,7 +262,7 @@ def with_shots(sample: Sample, shots: Sequence[Sample]) -> Sample:
 
 
 def _after(examples: tuple[str, ...], request: Request) -> Request:
-    if isinstance(request, RollingLogLikelihood):
+    if isinstance(request, WholeText):
         raise ValueError("few-shot examples cannot be put before a text that is scored as a whole")
     if not isinstance(request.prompt, str):
         raise ValueError("few-shot examples can be put before plain text only, not before messages")
@@ -255,7 +291,7 @@ def _solution(sample: Sample) -> tuple[str, str]:
     request = sample.requests[0]
     if isinstance(request, LogLikelihood) and sample.gold:
         request = sample.requests[sample.gold[0]]
-    if isinstance(request, RollingLogLikelihood) or not isinstance(request.prompt, str):
+    if isinstance(request, WholeText) or not isinstance(request.prompt, str):
         raise ValueError("a few-shot example can be made of a prompt of plain text only")
     if isinstance(request, LogLikelihood):
         return request.prompt, request.continuation

@@ -189,6 +189,30 @@ class Shuffled:
 
 
 @dataclass(frozen=True, slots=True)
+class Concatenated:
+    """The rows of several sources, one after the other, such as configurations of a data set."""
+
+    sources: tuple[Source, ...]
+
+    def rows(self) -> Iterator[Row]:
+        for source in self.sources:
+            yield from source.rows()
+
+    def identity(self) -> DataIdentity:
+        """All names; the revision that they share, or the sha256 of all revisions."""
+        found = [source.identity() for source in self.sources]
+        revisions = [one.revision for one in found]
+        revision = revisions[0]
+        if len(set(revisions)) > 1:
+            digest = hashlib.sha256("\n".join(revisions).encode()).hexdigest()
+            revision = f"sha256:{digest}"
+        return DataIdentity(" + ".join(one.name for one in found), revision)
+
+    def is_here(self) -> bool:
+        return all(map(is_here, self.sources))
+
+
+@dataclass(frozen=True, slots=True)
 class HubDataset:
     """The rows of a split of a data set on the hub (or in a local folder), through `datasets`.
 

@@ -22,6 +22,7 @@ from evalharness.records import (
     LogLikelihood,
     Message,
     Metric,
+    PseudoLogLikelihood,
     Request,
     Role,
     RollingLogLikelihood,
@@ -210,6 +211,9 @@ def _request_problems(field: str, request: object) -> Iterator[str]:
     if isinstance(request, RollingLogLikelihood):
         yield from _text(f"{field}.text", request.text)
         return
+    if isinstance(request, PseudoLogLikelihood):
+        yield from _pseudo_problems(field, request)
+        return
     if not isinstance(request, LogLikelihood | Generation):
         names = ", ".join(kind.__name__ for kind in get_args(Request))
         yield _expected(field, f"one of {names}", request)
@@ -223,6 +227,18 @@ def _request_problems(field: str, request: object) -> Iterator[str]:
         yield _expected(f"{field}.max_tokens", "a whole number from 1", request.max_tokens)
     yield from _texts(f"{field}.stop", request.stop, empty=False)
     yield from _sampling_problems(f"{field}.sampling", request.sampling)
+
+
+def _pseudo_problems(field: str, request: PseudoLogLikelihood) -> Iterator[str]:
+    yield from _text(f"{field}.text", request.text, empty=False)
+    yield from _text(f"{field}.shared_with", request.shared_with)
+    span = request.span
+    if span is None:
+        return
+    pair = isinstance(span, tuple | list) and len(span) == 2 and all(map(_is_whole, span))
+    if not (pair and 0 <= span[0] < span[1] <= len(request.text)):
+        expected = f"two whole numbers, of which 0 <= start < end <= {len(request.text)}, or None"
+        yield _expected(f"{field}.span", expected, span)
 
 
 def _prompt_problems(field: str, prompt: object) -> Iterator[str]:

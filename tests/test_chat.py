@@ -17,6 +17,7 @@ from evalharness.records import (
     Generation,
     LogLikelihood,
     Message,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Row,
@@ -35,6 +36,7 @@ ALL_KINDS = Sample(
         LogLikelihood("Question: a\nAnswer:", " yes"),
         LogLikelihood("", "A text."),
         RollingLogLikelihood("A document."),
+        PseudoLogLikelihood("A sentence."),
     ),
 )
 EXAMPLE = Sample(id="shot", requests=(Generation("Question: b\nAnswer:", 5),), target="no")

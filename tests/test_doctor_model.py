@@ -19,6 +19,7 @@ from evalharness.doctor_model import (
 )
 from evalharness.errors import UsageError
 from tests.adapters import make_adapter
+from tests.encoder_models import make_masked, make_seq2seq
 from tests.models import make_llama, make_model, make_tokenizer
 from tests.workplace import Workplace
 
@@ -148,6 +149,20 @@ def test_a_checkpoint_that_cannot_be_used_is_a_finding(workplace: Workplace) -> 
     assert done.stdout.startswith("PROBLEM checkpoint: checkpoint has no tokenizer.json")
     with pytest.raises(UsageError, match="unknown scheme"):
         list(diagnose_model("bultin:x"))
+
+
+@pytest.mark.usefixtures("cache")
+def test_masked_and_encoder_decoder_models_are_asked_what_they_can_answer(tmp_path: Path) -> None:
+    """Each text was scored as a whole, and asked to be continued, whatever the kind of model."""
+    make_masked(tmp_path / "bert", "BertForMaskedLM", max_position_embeddings=256)
+    make_seq2seq(tmp_path / "t5", "T5", n_positions=256)
+    masked = {one.name: one for one in diagnose_model(f"hf:{tmp_path / 'bert'}")}
+    assert all(one.ok for one in masked.values()), masked
+    assert masked["batches"].detail.startswith("5 texts give the same")
+    assert "batches of texts" not in masked
+    pairs = {one.name: one for one in diagnose_model(f"hf:{tmp_path / 't5'}")}
+    assert all(one.ok for one in pairs.values()), pairs
+    assert pairs["batches of texts"].detail == "5 texts give the same"
 
 
 def test_a_model_that_computes_nothing_has_nothing_to_compare() -> None:

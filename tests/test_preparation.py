@@ -6,7 +6,13 @@ import pytest
 
 from evalharness.preparation import prompt_hash
 from evalharness.preview import preview
-from evalharness.records import Generation, LogLikelihood, RollingLogLikelihood, Sample
+from evalharness.records import (
+    Generation,
+    LogLikelihood,
+    PseudoLogLikelihood,
+    RollingLogLikelihood,
+    Sample,
+)
 from evalharness.samples import generation, multiple_choice, rolling, with_shots
 
 CHOICE = multiple_choice(id="1", prompt="Q: a\nA:", choices=["x", "y"], gold=1)
@@ -29,6 +35,22 @@ def test_a_preview_shows_the_text_that_is_scored_as_a_whole() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("request_", "shown"),
+    [
+        (PseudoLogLikelihood("a bc"), "each token, masked alone"),
+        (PseudoLogLikelihood("a bc", span=(2, 4)), "each token of 'bc', masked alone"),
+        (
+            PseudoLogLikelihood("a bc", shared_with="a d"),
+            "each token that is shared with 'a d', masked alone",
+        ),
+    ],
+)
+def test_a_preview_shows_which_tokens_are_masked(request_: PseudoLogLikelihood, shown: str) -> None:
+    sample = Sample(id="4", requests=(request_,))
+    assert preview(sample) == f"=== 4\n--- prompt\na bc\n  scored: {shown}"
+
+
 def test_a_preview_tells_draws_apart() -> None:
     drawn = generation(id="5", prompt="Q", references=["a"], max_tokens=5, draws=2, temperature=0.8)
     assert preview(drawn).splitlines()[3:5] == [
@@ -45,6 +67,7 @@ def test_a_preview_tells_draws_apart() -> None:
         replace(BARE, requests=(LogLikelihood("", "text", ("shot",)),)),
         replace(BARE, requests=(Generation("", 5),)),
         replace(BARE, requests=(RollingLogLikelihood("text"),)),
+        replace(BARE, requests=(PseudoLogLikelihood("text"),)),
         replace(BARE, target="x"),
         replace(BARE, references=("x",)),
         replace(BARE, choices=("x",)),

@@ -9,6 +9,7 @@ from evalharness.records import (
     Generation,
     LogLikelihood,
     Message,
+    PseudoLogLikelihood,
     RollingLogLikelihood,
     Sample,
     Sampling,
@@ -18,6 +19,7 @@ from evalharness.samples import (
     generation,
     likelihood_comparison,
     multiple_choice,
+    pseudo_likelihood_comparison,
     rolling,
     solved,
     with_shots,
@@ -61,6 +63,45 @@ def test_a_document_is_scored_as_a_whole_and_measured_by_what_it_was() -> None:
     assert rolling(id="4", text="a text").source == "a text"
     prepared = rolling(id="4", text="a text.", source="a text .")
     assert (prepared.requests, prepared.source) == ((RollingLogLikelihood("a text."),), "a text .")
+
+
+PAIR = pseudo_likelihood_comparison(id="5", texts=["a b", "a c"], shared_with=["a c", "a b"])
+
+
+def test_texts_for_masked_models_are_scored_whole_in_part_or_by_what_they_share() -> None:
+    whole = pseudo_likelihood_comparison(id="5", texts=["a b"])
+    part = pseudo_likelihood_comparison(id="5", texts=["a b"], spans=[(2, 3)])
+    assert whole.requests == (PseudoLogLikelihood("a b"),)
+    assert part.requests == (PseudoLogLikelihood("a b", span=(2, 3)),)
+    assert PAIR.requests == (
+        PseudoLogLikelihood("a b", shared_with="a c"),
+        PseudoLogLikelihood("a c", shared_with="a b"),
+    )
+    assert PAIR.choices == ("a b", "a c")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"texts": "ab"}, "list of texts"),
+        ({"texts": ["a", ""]}, "empty"),
+        ({"texts": ["a", "b"], "spans": [(0, 1)]}, "shorter"),
+        ({"texts": ["a", "b"], "shared_with": ["b"]}, "shorter"),
+        ({"texts": ["a"], "spans": [(0, 1)], "shared_with": ["b"]}, "not both"),
+    ],
+)
+def test_texts_for_masked_models_that_do_not_fit_together_are_refused(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        pseudo_likelihood_comparison(id="5", **fields)
+
+
+def test_shots_before_a_text_for_a_masked_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="scored as a whole"):
+        with_shots(PAIR, [TEXT])
+    with pytest.raises(ValueError, match="plain text only"):
+        with_shots(TEXT, [PAIR])
 
 
 def test_shots_before_a_document_that_is_scored_as_a_whole_are_refused() -> None:

@@ -18,6 +18,7 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Message,
+    PseudoLogLikelihood,
     Request,
     Response,
     RollingLogLikelihood,
@@ -47,6 +48,12 @@ REQUESTS: list[Request] = [
     Generation((Message("system", "a"),), 5),
     RollingLogLikelihood("ab"),
     RollingLogLikelihood("a"),
+    PseudoLogLikelihood("ab"),
+    PseudoLogLikelihood("a"),
+    PseudoLogLikelihood("ab", span=(0, 1)),
+    PseudoLogLikelihood("ab", span=(1, 2)),
+    PseudoLogLikelihood("ab", shared_with="a"),
+    PseudoLogLikelihood("ab", shared_with="b"),
 ]
 
 

@@ -24,6 +24,7 @@ from evalharness.records import (
     LogLikelihood,
     Message,
     Metric,
+    PseudoLogLikelihood,
     Response,
     RollingLogLikelihood,
     Row,
@@ -215,6 +216,15 @@ WRONG_REQUESTS: list[tuple[Any, str]] = [
     (wrong(DRAWN, sampling=0.8), ".sampling: expected a Sampling or None, found 0.8"),
     (wrong(DRAWN, sampling=Sampling(1.0, seed=-1)), ".sampling.seed: expected a whole number"),
     (wrong(DRAWN, sampling=Sampling(float("inf"))), ".sampling.temperature: expected a finite"),
+    (PseudoLogLikelihood(""), ".text: expected a text, found an empty one"),
+    (PseudoLogLikelihood("a", shared_with="\ud800"), ".shared_with: '\\ud800' is half"),
+    *(
+        (
+            PseudoLogLikelihood("ab", span),  # type: ignore[arg-type]
+            ".span: expected two whole numbers, of which 0 <= start",
+        )
+        for span in ((1, 1), (2, 1), (0, 3), (-1, 1), (0, 1.0), (1,), "01")
+    ),
     (RollingLogLikelihood("\ud800"), ".text: '\\ud800' is half of a surrogate pair"),
 ]
 

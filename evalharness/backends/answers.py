@@ -1,8 +1,9 @@
 """From requests to what an engine computes, and from its results to responses."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 from evalharness.backends.encoding import (
     EncodedJob,
@@ -23,7 +24,9 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Outcome,
+    PseudoLogLikelihood,
     RollingLogLikelihood,
+    WholeText,
 )
 
 
@@ -32,52 +35,69 @@ class Asked:
     """Requests by their kind, each with the index of its instance."""
 
     scored: list[tuple[int, LogLikelihood]] = field(default_factory=list)
+    masked: list[tuple[int, PseudoLogLikelihood]] = field(default_factory=list)
     rolled: list[tuple[int, RollingLogLikelihood]] = field(default_factory=list)
     written: list[tuple[int, Generation]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, instances: Sequence[Instance]) -> "Asked":
+    def of(cls, instances: Iterable[tuple[int, Instance]]) -> "Asked":
         asked = cls()
-        for index, instance in enumerate(instances):
+        for index, instance in instances:
             match instance.request:
                 case LogLikelihood() as request:
                     asked.scored.append((index, request))
                 case RollingLogLikelihood() as request:
                     asked.rolled.append((index, request))
+                case PseudoLogLikelihood() as request:
+                    asked.masked.append((index, request))
                 case Generation() as request:
                     asked.written.append((index, request))
         return asked
 
 
-class Totals:
-    """The queries of all scored requests, and the sums of their scores as they come."""
-
-    def __init__(self, asked: Asked, tokenizer: TextTokenizer, max_length: int, dtype: str) -> None:
-        """dtype: what the advice of a failure names."""
-        self._dtype = dtype
-        self._answered: list[tuple[int, Outcome]] = []
-        totals: list[_Total] = []
-        encoded = encode_log_likelihoods(tokenizer, [one for _, one in asked.scored], max_length)
-        for (index, _), outcome in zip(asked.scored, encoded, strict=True):
-            if isinstance(outcome, Failure):
-                self._answered.append((index, outcome))
-            else:
-                totals.append(
-                    _Total(index, [outcome.query], outcome.truncated, outcome.dropped_shots)
-                )
-        windows = encode_rolling(tokenizer, [one for _, one in asked.rolled], max_length)
-        for (index, _), queries in zip(asked.rolled, windows, strict=True):
-            total = _Total(index, queries)
-            if queries:
-                totals.append(total)
-            else:
-                self._answered.append((index, total.response(dtype)))
-        self._asked = [(query, total) for total in totals for query in total.queries]
+class Part(Protocol):
+    """What is computed of a request at once: the tokens for it, and those that are scored."""
 
     @property
-    def queries(self) -> list[Query]:
-        """What is to be scored: those of a request may end in different packs."""
-        return [query for query, _ in self._asked]
+    def tokens(self) -> Sequence[int]: ...
+
+    @property
+    def targets(self) -> Sequence[int]: ...
+
+
+PartT = TypeVar("PartT", bound=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Work(Generic[PartT]):
+    """All that is to be scored for one request; the rest as in an EncodedQuery."""
+
+    parts: Sequence[PartT]
+    truncated: bool = False
+    dropped_shots: int = 0
+
+
+class Totals(Generic[PartT]):
+    """The parts of all scored requests, and the sums of their scores as they come."""
+
+    def __init__(self, work: Iterable[tuple[int, Work[PartT] | Failure]], dtype: str) -> None:
+        """work: for the index of each instance. dtype: what the advice of a failure names."""
+        self._dtype = dtype
+        self._answered: list[tuple[int, Outcome]] = []
+        self._asked: list[tuple[PartT, _Total[PartT]]] = []
+        for index, given in work:
+            if isinstance(given, Failure):
+                self._answered.append((index, given))
+                continue
+            total = _Total(index, given)
+            self._asked.extend((part, total) for part in given.parts)
+            if not given.parts:
+                self._answered.append((index, total.response(dtype)))
+
+    @property
+    def queries(self) -> list[PartT]:
+        """What is to be scored: parts of a request may end in different packs."""
+        return [part for part, _ in self._asked]
 
     def answered(self) -> Iterator[tuple[int, Outcome]]:
         """What needs no model."""
@@ -87,18 +107,16 @@ class Totals:
         """Take the score of one of `queries`; yields its request if it was the last of it."""
         total = self._asked[score.query][1]
         total.scores.append(score)
-        if len(total.scores) == len(total.queries):
+        if len(total.scores) == len(total.work.parts):
             yield total.index, total.response(self._dtype)
 
 
 @dataclass(slots=True)
-class _Total:
-    """The scores of all queries of the request at `index`, as they come."""
+class _Total(Generic[PartT]):
+    """The scores of all parts of the request at `index`, as they come."""
 
     index: int
-    queries: Sequence[Query]
-    truncated: bool = False
-    dropped_shots: int = 0
+    work: Work[PartT]
     scores: list[Score] = field(default_factory=list)
 
     def response(self, dtype: str) -> LogLikelihoodResponse | Failure:
@@ -109,28 +127,42 @@ class _Total:
             return not_finite(dtype)
         return LogLikelihoodResponse(
             log_probability=log_probability,
-            tokens=sum(len(query.targets) for query in self.queries),
+            tokens=sum(len(part.targets) for part in self.work.parts),
             greedy=all(score.greedy for score in self.scores),
-            truncated=self.truncated,
-            dropped_shots=self.dropped_shots,
+            truncated=self.work.truncated,
+            dropped_shots=self.work.dropped_shots,
             cost=Cost(
                 seconds=sum(score.seconds for score in self.scores),
-                prompt_tokens=sum(len(query.tokens) for query in self.queries),
+                prompt_tokens=sum(len(part.tokens) for part in self.work.parts),
                 computed_tokens=sum(score.computed_tokens for score in self.scores),
             ),
         )
 
 
+def causal_work(
+    asked: Asked, tokenizer: TextTokenizer, max_length: int
+) -> Iterator[tuple[int, Work[Query] | Failure]]:
+    """What a model that reads from left to right computes for all that is scored."""
+    encoded = encode_log_likelihoods(tokenizer, [one for _, one in asked.scored], max_length)
+    for (index, _), outcome in zip(asked.scored, encoded, strict=True):
+        if isinstance(outcome, Failure):
+            yield index, outcome
+        else:
+            yield index, Work([outcome.query], outcome.truncated, outcome.dropped_shots)
+    windows = encode_rolling(tokenizer, [one for _, one in asked.rolled], max_length)
+    for (index, _), queries in zip(asked.rolled, windows, strict=True):
+        yield index, Work(queries)
+
+
 class Texts:
     """The jobs of all requests that ask for a text."""
 
-    def __init__(self, asked: Asked, tokenizer: TextTokenizer, max_length: int, dtype: str) -> None:
-        """dtype: what the advice of a failure names."""
+    def __init__(self, jobs: Iterable[tuple[int, EncodedJob | Failure]], dtype: str) -> None:
+        """jobs: for the index of each instance. dtype: what the advice of a failure names."""
         self._dtype = dtype
         self._answered: list[tuple[int, Outcome]] = []
         self._ready: list[tuple[int, EncodedJob]] = []
-        encoded = encode_generations(tokenizer, [one for _, one in asked.written], max_length)
-        for (index, _), outcome in zip(asked.written, encoded, strict=True):
+        for index, outcome in jobs:
             if isinstance(outcome, Failure):
                 self._answered.append((index, outcome))
             else:
@@ -164,6 +196,15 @@ class Texts:
         )
 
 
+def causal_jobs(
+    asked: Asked, tokenizer: TextTokenizer, max_length: int
+) -> Iterator[tuple[int, EncodedJob | Failure]]:
+    """What a model that reads from left to right continues for all that asks for a text."""
+    encoded = encode_generations(tokenizer, [one for _, one in asked.written], max_length)
+    for (index, _), outcome in zip(asked.written, encoded, strict=True):
+        yield index, outcome
+
+
 def not_finite(dtype: str) -> Failure:
     """The failure of a request where a number overflowed, in the logits or before them."""
     advice = "the weights are damaged" if dtype == "float32" else "try dtype=float32"
@@ -173,7 +214,7 @@ def not_finite(dtype: str) -> Failure:
 def chat_refusal(instance: Instance, tokenizer: TextTokenizer) -> str | None:
     """Why the prompt cannot be given to the model, or None: chats need a chat template."""
     request = instance.request
-    plain = isinstance(request, RollingLogLikelihood) or isinstance(request.prompt, str)
+    plain = isinstance(request, WholeText) or isinstance(request.prompt, str)
     if plain or tokenizer.has_chat_template:
         return None
     return "the prompts are chats, and the checkpoint has no chat template"

@@ -26,9 +26,11 @@ from evalharness.records import (
     Generation,
     GenerationResponse,
     Instance,
+    LogLikelihood,
     LogLikelihoodResponse,
     Model,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     Response,
     RollingLogLikelihood,
@@ -99,10 +101,20 @@ def _majority(context: _Context, instance: Instance) -> Response:
     if isinstance(request, Generation):
         return _text(context.most_frequent[instance.task])
     if not instance.sample.gold:
-        return LogLikelihoodResponse(-float(len(request.continuation)), tokens=1, greedy=False)
+        return LogLikelihoodResponse(-float(_scored_characters(request)), tokens=1, greedy=False)
     counts = context.gold[instance.task]
     order = sorted(range(len(instance.sample.requests)), key=lambda index: -counts[index])
     return _ranked(order.index(instance.index))
+
+
+def _scored_characters(request: LogLikelihood | PseudoLogLikelihood) -> int:
+    if isinstance(request, LogLikelihood):
+        return len(request.continuation)
+    if request.span is not None:
+        start, end = request.span
+        return end - start
+    # What two texts share is equally long in both.
+    return min(len(request.text), len(request.shared_with or request.text))
 
 
 def _copy_source(_context: _Context, instance: Instance) -> Response:

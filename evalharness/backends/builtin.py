@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pydantic import Field
 
-from evalharness.backends.answers import Asked, Texts, Totals
+from evalharness.backends.answers import Asked, Texts, Totals, causal_jobs, causal_work
 from evalharness.backends.bases import Bases
 from evalharness.backends.checkpoint import (
     MappedFile,
@@ -17,7 +17,7 @@ from evalharness.backends.checkpoint import (
     find_checkpoint,
     fingerprint,
 )
-from evalharness.backends.checkpoint_backend import CheckpointBackend
+from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.settings import (
     CheckpointOptions,
@@ -71,7 +71,7 @@ def open_builtin(spec: ModelSpec, bases: Bases) -> "BuiltinBackend":
     return BuiltinBackend(spec, options, folder, bases)
 
 
-class BuiltinBackend(CheckpointBackend):
+class BuiltinBackend(PromptBackend):
     """Scores and generates with evalharness's own transformer and engine."""
 
     def __init__(
@@ -136,14 +136,16 @@ class BuiltinBackend(CheckpointBackend):
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         """All queries go to the engine together: those of a request may end in different packs."""
-        totals = Totals(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        work = causal_work(asked, self.tokenizer, self.model.max_length)
+        totals = Totals(work, self.model.dtype)
         yield from totals.answered()
         model = self._load()
         for result in score(model, totals.queries, self._limits(model)):
             yield from totals.add(result)
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        texts = Texts(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        jobs = causal_jobs(asked, self.tokenizer, self.model.max_length)
+        texts = Texts(jobs, self.model.dtype)
         yield from texts.answered()
         model = self._load()
         continuations = generate(

@@ -20,6 +20,7 @@ from evalharness.records import (
     Prompt,
     Request,
     RollingLogLikelihood,
+    WholeText,
     whole_prompt,
 )
 from evalharness.transformer.thinking import Marks, Thinking
@@ -65,6 +66,16 @@ class TextTokenizer(Protocol):
     def started(self, text: str) -> str: ...
 
 
+class Vocabulary(Protocol):
+    """Which tokens a tokenizer has."""
+
+    @property
+    def vocabulary_size(self) -> int: ...
+
+    @property
+    def largest_token(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
     """A log-likelihood request in tokens.
@@ -84,6 +95,28 @@ class EncodedJob:
     job: Job
     truncated: bool
     dropped_shots: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """A prompt apart from what follows it, with the shots that are left; it may be too long."""
+
+    tokens: list[int]
+    dropped_shots: int
+
+
+def encode_prompts(
+    tokenizer: TextTokenizer, requests: Sequence[LogLikelihood | Generation], max_length: int
+) -> Iterator[EncodedPrompt | Failure]:
+    """Tokens of each prompt, for models that read it apart from what follows it.
+
+    It has as many of its shots as `max_length` tokens hold, and is not cut.
+    """
+    for some in _parts(requests):
+        render = _Renderer(tokenizer)
+        texts = [_Text(request, "", max_length, render) for request in some]
+        for fitted in _fit(tokenizer, texts):
+            yield fitted.failure or EncodedPrompt(fitted.tokens, fitted.dropped_shots)
 
 
 def encode_log_likelihoods(
@@ -154,7 +187,7 @@ def _own(tokens: list[int], start: int) -> list[int]:
     return tokens[1:] if tokens[:1] == [start] else tokens
 
 
-def check_vocabulary(tokenizer: TextTokenizer, vocabulary_size: int, folder: str) -> None:
+def check_vocabulary(tokenizer: Vocabulary, vocabulary_size: int, folder: str) -> None:
     """Raises DataError for a tokenizer with a token that the model has no embedding for."""
     if tokenizer.vocabulary_size > vocabulary_size:
         raise DataError(
@@ -177,7 +210,7 @@ def shown_prompt(tokenizer: TextTokenizer, request: Request) -> str:
     Raises DataError when the chat template cannot render the turns.
     """
     prompt = tokenizer.render(whole_prompt(request))
-    if isinstance(request, RollingLogLikelihood) or not prompt.strip():
+    if isinstance(request, WholeText) or not prompt.strip():
         return tokenizer.started(prompt)
     return tokenizer.opened(prompt)
 

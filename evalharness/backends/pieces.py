@@ -8,7 +8,16 @@ from evalharness.backends.encoding import (
     encode_log_likelihoods,
     encode_rolling,
 )
-from evalharness.records import Failure, Generation, LogLikelihood, Piece, Pieces, Request
+from evalharness.backends.refusals import NOT_MASKED
+from evalharness.records import (
+    Failure,
+    Generation,
+    LogLikelihood,
+    Piece,
+    Pieces,
+    PseudoLogLikelihood,
+    Request,
+)
 
 # What a decoder writes for a character of which bytes are missing.
 _INCOMPLETE = "\ufffd"
@@ -30,6 +39,8 @@ def pieces_of(tokenizer: TextTokenizer, request: Request, max_length: int) -> Pi
     if isinstance(request, Generation):
         (job,) = encode_generations(tokenizer, [request], max_length)
         return job if isinstance(job, Failure) else _split(tokenizer, job.job.tokens, ())
+    if isinstance(request, PseudoLogLikelihood):
+        return Failure(NOT_MASKED)
     (windows,) = encode_rolling(tokenizer, [request], max_length)
     targets = tuple(token for window in windows for token in window.targets)
     return _split(tokenizer, (tokenizer.start_token,), targets)
@@ -37,7 +48,7 @@ def pieces_of(tokenizer: TextTokenizer, request: Request, max_length: int) -> Pi
 
 def _split(tokenizer: TextTokenizer, given: Sequence[int], scored: Sequence[int]) -> Pieces:
     tokens = [*given, *scored]
-    pieces = list(_pieces(tokenizer, tokens))
+    pieces = list(pieces_in(tokenizer, tokens))
     before = 0
     for index, piece in enumerate(pieces):
         if before >= len(given):
@@ -46,8 +57,8 @@ def _split(tokenizer: TextTokenizer, given: Sequence[int], scored: Sequence[int]
     return Pieces(tuple(pieces), ())
 
 
-def _pieces(tokenizer: TextTokenizer, tokens: Sequence[int]) -> Iterator[Piece]:
-    """A token may be a part of a character only: such tokens are one piece."""
+def pieces_in(tokenizer: TextTokenizer, tokens: Sequence[int]) -> Iterator[Piece]:
+    """Tokens as text. One may be a part of a character only: such tokens are one piece."""
     written, first = "", 0
     for end in range(1, len(tokens) + 1):
         text = tokenizer.decode(tokens[:end])

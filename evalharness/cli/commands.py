@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from evalharness import __version__
+from evalharness.cli.compare import compare
 from evalharness.cli.options import (
     NamingGroup,
     chat_options,
@@ -26,6 +27,9 @@ from evalharness.report.text import spelled_out
 @click.option("--debug", is_flag=True, help="Show a traceback for every error.")
 def cli(debug: bool) -> None:
     """Benchmark language models, compare them honestly, publish the result."""
+
+
+cli.add_command(compare)
 
 
 @cli.command()

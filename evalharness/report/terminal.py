@@ -12,9 +12,7 @@ from evalharness.report.leaderboard import Cell, Run, build_leaderboard, order_r
 def print_table(runs: Sequence[Run], console: Console) -> None:
     """Print every task's primary metric for every model, with its 95 % interval and n."""
     board = build_leaderboard(order_runs(runs))
-    table = Table(
-        caption="95 % bootstrap intervals; * the interval overlaps that of the best model"
-    )
+    table = Table(caption="95 % intervals; * the interval overlaps that of the best model")
     table.add_column("task", overflow="fold")
     table.add_column("metric", overflow="fold")
     for row in board.rows:
@@ -23,6 +21,9 @@ def print_table(runs: Sequence[Run], console: Console) -> None:
         cells = [_text(row.cells[place]) for row in board.rows]
         metric = f"{column.metric} ({column.direction})"
         table.add_row(Text(column.task), Text(metric), *cells)
+    if board.has_prices:
+        table.add_section()
+        table.add_row("price", "of all answers", *(row.price for row in board.rows))
     console.print(table)
     for series in board.series:
         console.print(Text(f"series {series.name}: steps {', '.join(series.steps)}"))

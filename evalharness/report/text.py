@@ -35,10 +35,12 @@ def short(text: str) -> str:
 def number(value: float, metric: MetricResult) -> str:
     """Three decimals without the leading zero for scores up to 1, one decimal for larger scales.
 
-    A scale without an end, such as that of a perplexity, has three decimals below 10.
+    So have differences of scores, which are up to 2. A scale without an end, such as that of a
+    perplexity, has three decimals below 10.
     """
-    if metric.bounds != (0.0, 1.0):
-        decimals = 3 if metric.bounds[1] is None and abs(value) < 10 else 1
+    low, high = metric.bounds
+    if low is None or high is None or max(-low, high) > 2:
+        decimals = 3 if high is None and abs(value) < 10 else 1
         return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
     text = f"{value:.3f}"
     return text if value >= 1 else text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
@@ -55,6 +57,15 @@ def interval(metric: MetricResult) -> str:
 def amount(count: int) -> str:
     """A whole number with thin spaces between thousands."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def money(price: float) -> str:
+    """A price in the currency of the user's own, "–" for none; small ones have more decimals."""
+    if price == 0:
+        return "–"
+    if price < 0.0001:
+        return "< 0.0001"
+    return f"{price:.2f}" if price >= 1 else f"{price:.4f}"
 
 
 def size(count: int) -> str:

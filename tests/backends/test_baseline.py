@@ -9,7 +9,13 @@ from evalharness.backends import open_backend
 from evalharness.backends.baseline import lead
 from evalharness.errors import UsageError
 from evalharness.records import GenerationResponse, Instance, LogLikelihoodResponse, Sample
-from evalharness.samples import generation, likelihood_comparison, multiple_choice, rolling
+from evalharness.samples import (
+    generation,
+    likelihood_comparison,
+    multiple_choice,
+    pseudo_likelihood_comparison,
+    rolling,
+)
 
 
 def choices(number: int, gold: int = 0) -> Sample:
@@ -100,6 +106,17 @@ def test_majority_prefers_the_shorter_text_where_nothing_is_right() -> None:
         id="pair", prompts=["", ""], continuations=["longer text", "text"]
     )
     assert picked("baseline:majority", [sample]) == [1]
+
+
+def test_majority_counts_the_letters_that_are_scored_of_masked_texts() -> None:
+    part = pseudo_likelihood_comparison(id="p", texts=["ab", "abcd"], spans=[(0, 2), (3, 4)])
+    pair = pseudo_likelihood_comparison(id="s", texts=["ab", "abcd"], shared_with=["abcd", "ab"])
+    whole = pseudo_likelihood_comparison(id="w", texts=["abcd", "ab"])
+    found = dict(open_backend("baseline:majority").answer(instances([part, pair, whole])))
+    scores = [
+        one.log_probability for one in found.values() if isinstance(one, LogLikelihoodResponse)
+    ]
+    assert scores == [-2, -1, -2, -2, -4, -2]
 
 
 def test_copy_source_and_lead_3() -> None:

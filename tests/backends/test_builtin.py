@@ -22,6 +22,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Message,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
     Sample,
@@ -500,3 +501,15 @@ def test_prompts_are_shown_with_the_token_that_starts_a_text(checkpoint: Path) -
     assert (
         backend.render(Generation((Message("user", "Hello"),), 5)) == "<s>[user]Hello\n[assistant]"
     )
+
+
+def test_masked_tokens_are_refused_in_words_and_take_nothing_from_the_rest(
+    checkpoint: Path,
+) -> None:
+    for scheme in ("builtin", "hf"):
+        found = ask(
+            f"{scheme}:{checkpoint}", [PseudoLogLikelihood("The fox"), LogLikelihood("The", " fox")]
+        )
+        assert isinstance(found[0], Failure)
+        assert "masked models" in found[0].error
+        assert isinstance(found[1], LogLikelihoodResponse)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evalharness.metrics.calibration import BRIER, ECE, reliability
 from evalharness.records import LogLikelihoodResponse, Sample
 from evalharness.samples import multiple_choice
-from evalharness.statistics import score
+from evalharness.statistics.resampling import score
 
 
 def question(options: int, gold: int) -> Sample:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evalharness.metrics.perplexity import BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY
 from evalharness.records import GenerationResponse, LogLikelihoodResponse, Response, Sample
 from evalharness.samples import rolling
-from evalharness.statistics import summarize
+from evalharness.statistics.summaries import summarize
 from tests.metrics.answers import corpus, scored
 
 ALL = (WORD_PERPLEXITY, BYTE_PERPLEXITY, BITS_PER_BYTE)

@@ -187,6 +187,23 @@ def test_small_values_on_a_scale_without_an_end_are_not_rounded_away(
     assert number(value, endless) == expected
 
 
+@pytest.mark.parametrize(
+    ("bounds", "value", "expected"),
+    [
+        ((-1.0, 1.0), -0.042, "\N{MINUS SIGN}.042"),
+        ((0.0, 2.0), 0.042, ".042"),
+        ((0.0, 2.0), 1.5, "1.500"),
+        ((-100.0, 100.0), -4.21, "\N{MINUS SIGN}4.2"),
+    ],
+)
+def test_differences_of_shares_are_not_rounded_away(
+    bounds: tuple[float, float], value: float, expected: str
+) -> None:
+    """With one decimal, a gap of four points of accuracy was 0.0."""
+    gap = metric(0.0, None).model_copy(update={"bounds": bounds})
+    assert number(value, gap) == expected
+
+
 def test_everything_failed_and_nothing_has_an_interval_still_is_a_page() -> None:
     failed = {"task": task({"acc": metric(None, None)}, failed=40)}
     bare = {"task": task({"acc": metric(0.5, None)})}

@@ -12,7 +12,7 @@ from pathlib import Path
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import HubDataset, LocalFile, NotGiven, Shuffled
+from evalharness.sources import Concatenated, HubDataset, LocalFile, NotGiven, Shuffled
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -26,6 +26,8 @@ def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
     if isinstance(source, Shuffled):
         return is_elsewhere(source.source)
+    if isinstance(source, Concatenated):
+        return any(map(is_elsewhere, source.sources))
     return isinstance(source, HubDataset | NotGiven)
 
 

@@ -2,7 +2,6 @@
 
 from evalharness.backends.huggingface.loading import find_model
 from evalharness.backends.spec import ModelSpec
-from evalharness.errors import DataError
 from evalharness.records import Backend
 
 
@@ -17,7 +16,10 @@ def open_huggingface(spec: ModelSpec) -> Backend:
         from evalharness.backends.huggingface.causal import CausalBackend
 
         return CausalBackend(found)
-    raise DataError(
-        f"{found.folder}: {found.architecture} is a model of the kind {found.kind!r}; hf: knows "
-        "the kind 'causal' (classes of AutoModelForCausalLM)."
-    )
+    if found.kind == "masked":
+        from evalharness.backends.huggingface.masked import MaskedBackend
+
+        return MaskedBackend(found)
+    from evalharness.backends.huggingface.seq2seq import Seq2seqBackend
+
+    return Seq2seqBackend(found)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.backends.answers import Asked, Texts, Totals
-from evalharness.backends.checkpoint_backend import CheckpointBackend
+from evalharness.backends.answers import Asked, Texts, Totals, causal_jobs, causal_work
+from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
-from evalharness.backends.huggingface.forward import Forward
+from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
+from evalharness.backends.huggingface.options import refuse_options
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
 from evalharness.backends.huggingface.tokens import read_tokenizer
@@ -36,7 +37,7 @@ class _Loaded:
     layout: Layout | None
 
 
-class CausalBackend(CheckpointBackend):
+class CausalBackend(PromptBackend):
     """Scores and generates with a class of AutoModelForCausalLM."""
 
     def __init__(self, found: FoundModel) -> None:
@@ -45,6 +46,11 @@ class CausalBackend(CheckpointBackend):
         """
         self._found = found
         options = found.options
+        refuse_options(
+            found.spec,
+            ("source_language", "target_language"),
+            f"{found.architecture} is a causal model, which is told in the prompt what to write",
+        )
         tokenizer = read_tokenizer(
             found.folder,
             options.chat_template,
@@ -52,7 +58,7 @@ class CausalBackend(CheckpointBackend):
             trust_remote_code=options.trust_remote_code,
         )
         check_thinking(found.spec, options.thinking, tokenizer)
-        vocabulary = int(found.config.get_text_config().vocab_size)
+        vocabulary = vocabulary_size(found.config)
         check_vocabulary(tokenizer, vocabulary, str(found.folder))
         super().__init__(found.folder, found.files, tokenizer, found.device)
         length = context_length(found)
@@ -61,7 +67,8 @@ class CausalBackend(CheckpointBackend):
         self.load_seconds = 0.0
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        totals = Totals(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        work = causal_work(asked, self.tokenizer, self.model.max_length)
+        totals = Totals(work, self.model.dtype)
         yield from totals.answered()
         for result in self._scores(totals.queries):
             yield from totals.add(result)
@@ -78,7 +85,8 @@ class CausalBackend(CheckpointBackend):
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write
 
-        texts = Texts(asked, self.tokenizer, self.model.max_length, self.model.dtype)
+        jobs = causal_jobs(asked, self.tokenizer, self.model.max_length)
+        texts = Texts(jobs, self.model.dtype)
         yield from texts.answered()
         forward = self._load().forward
         continuations = write(

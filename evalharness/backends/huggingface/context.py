@@ -12,6 +12,7 @@ _NAMES = (
     "n_positions",
     "max_seq_len",
     "max_sequence_length",
+    "max_encoder_position_embeddings",
     "seq_length",
 )
 # For models that could read texts of any length and do not say what they were trained on.
@@ -20,8 +21,10 @@ _UNSAID = 2_048
 _HUGE = 1 << 30
 
 
-def context_length(found: FoundModel) -> int:
+def context_length(found: FoundModel, most: int | None = None) -> int:
     """The context in use. Raises UsageError for a longer one than the model was trained for.
+
+    most: how many positions the model has, where that is known otherwise than by its config.json
 
     A model with frequencies of their own for long texts (longrope) has its original context here:
     transformers chooses the frequencies by the longest text that is computed together with others,
@@ -30,14 +33,17 @@ def context_length(found: FoundModel) -> int:
     wanted = found.options.max_length
     config = found.config.get_text_config()
     trained = _trained(config)
+    if most is not None:
+        trained = most if trained is None else min(trained, most)
     if trained is None:
         limit = read_json(found.folder / "tokenizer_config.json").get("model_max_length")
         named = isinstance(limit, int) and 2 <= limit < _HUGE
         return wanted or (int(limit) if named else _UNSAID)  # type: ignore[arg-type]
     if wanted is not None and wanted > trained:
         raise UsageError(
-            f"max_length={wanted}: the model was trained for {trained} positions with one set of "
-            f"frequencies. Leave the option out, or give {trained} or less."
+            f"max_length={wanted}: the model was trained for {trained} positions"
+            f"{' with one set of frequencies' if most is None else ''}. Leave the option out, or "
+            f"give {trained} or less."
         )
     return wanted or trained
 

@@ -18,13 +18,18 @@ _MEAN = {torch.float32: 1e-4, torch.float16: 0.02, torch.bfloat16: 0.1}
 
 
 class Forward:
-    """Calls a causal model, whose output layer runs only where its class allows to say so."""
+    """Calls a model, whose output layer runs only where its class allows to say so."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
         self.device: torch.device = model.get_input_embeddings().weight.device
         self.dtype: torch.dtype = model.dtype
         self._asked = inspect.signature(model.forward).parameters
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many tokens have logits."""
+        return vocabulary_size(self.model.config)
 
     def takes(self, argument: str) -> bool:
         """Does the class name this argument of its forward pass?"""
@@ -45,6 +50,23 @@ class Forward:
         else:
             found = self.model(input_ids=tokens, **seen).logits
         return found[:, columns.to(found.device)]  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def logits_at(self, tokens: Tensor, places: Tensor, **seen: Any) -> Tensor:
+        """Logits (B, V) of the tokens (B, T) at one place (B,) of each row."""
+        found = self.model(input_ids=tokens, **seen).logits
+        rows = torch.arange(len(places), device=found.device)
+        return found[rows, places.to(found.device)]  # type: ignore[no-any-return]
+
+
+def vocabulary_size(config: Any) -> int:
+    """How many tokens have embeddings; where encoder and decoder are models of their own, in both.
+
+    config: a PreTrainedConfig
+    """
+    texts = [config.get_text_config(), getattr(config, "encoder", None)]
+    texts.append(getattr(config, "decoder", None))
+    return min(int(text.vocab_size) for text in texts if hasattr(text, "vocab_size"))
 
 
 def row_scores(logits: Tensor, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -78,6 +78,9 @@ class FoundModel:
             "max_length": str(max_length),
             "thinking": self.options.thinking or "",
         }
+        for option in ("source_language", "target_language"):
+            if (language := getattr(self.options, option)) is not None:
+                settings[option] = language
         if self.options.adapter is not None:
             import peft
 

@@ -47,7 +47,7 @@ def check_package(method: str | None, where: str) -> None:
     if method is None or method not in _PACKAGES:
         return
     module, package = _PACKAGES[method]
-    if not _is_installed(module):
+    if not is_installed(module):
         raise DataError(
             f"{where}: the weights are quantised ({method}), and the package {package!r}, which "
             f"computes with such weights, is not installed. Install it (pip install {package}) or "
@@ -55,7 +55,8 @@ def check_package(method: str | None, where: str) -> None:
         )
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Can the module be imported?"""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # the package around it

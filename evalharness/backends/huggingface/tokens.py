@@ -3,12 +3,14 @@
 Where there is a tokenizer.json, prompts become the same tokens as with `builtin:`.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalharness.backends.encoding import TextTokenizer
 from evalharness.backends.huggingface.loading import quiet, said
+from evalharness.backends.huggingface.quantisation import is_installed
 from evalharness.errors import DataError
 from evalharness.transformer.chat import ChatTemplate, read_json, read_source
 from evalharness.transformer.thinking import find_marks
@@ -42,15 +44,26 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with quiet():
+        with quiet(), warnings.catch_warnings():
+            # Marian's recommends a package whose result it does not use.
+            warnings.simplefilter("ignore")
             return AutoTokenizer.from_pretrained(
                 str(folder), trust_remote_code=trust_remote_code, local_files_only=True
             )
     except Exception as error:  # every tokenizer has errors of its own
         raise DataError(
-            f"{folder} has no tokenizer.json, and transformers finds no other tokenizer in it: "
-            f"{said(error)}"
+            f"{folder} has no tokenizer that transformers can read: {said(error)} {_advice(folder)}"
         ) from None
+
+
+def _advice(folder: Path) -> str:
+    pieces = [*folder.glob("*.spm"), *folder.glob("*.model")]
+    if pieces and not all(map(is_installed, ("sentencepiece", "google.protobuf"))):
+        return (
+            f"{pieces[0].name} is read by the packages 'sentencepiece' and 'protobuf', which are "
+            "not both installed. Install them: pip install 'evalharness[sentencepiece]'."
+        )
+    return "Copy the tokenizer's files from where the checkpoint comes from."
 
 
 class LibraryTokenizer(TemplateTokenizer):

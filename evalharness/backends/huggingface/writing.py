@@ -28,11 +28,19 @@ _TOKENS_ON_CPU, _TOKENS_ON_GPU = 8_192, 65_536
 
 
 def write(
-    forward: Forward, jobs: Sequence[Job], ends: Ends, *, batch_size: int, padding: bool
+    forward: Forward,
+    jobs: Sequence[Job],
+    ends: Ends,
+    *,
+    batch_size: int,
+    padding: bool,
+    decoder_start: tuple[int, ...] = (),
 ) -> Iterator[Continuation]:
     """Yield the continuation of every job when its batch is done.
 
-    padding: shorter prompts may be filled up on the left; else prompts of a batch are equally long.
+    padding: shorter prompts may be filled up; else prompts of a batch are equally long
+    decoder_start: what the decoder of an encoder-decoder model begins with, whose encoder reads the
+        prompts; empty for a model that continues them itself
     """
     budget = _TOKENS_ON_CPU if forward.device.type == "cpu" else _TOKENS_ON_GPU
 
@@ -47,19 +55,23 @@ def write(
             rows.sort(key=lambda row: len(row[0]), reverse=True)
             for batch in batches(rows, max(1, batch_size // divisor), budget // divisor):
                 group = [number for _, (number,) in batch]
-                for found in _write_batch(forward, [jobs[number] for number in group], ends):
+                some = [jobs[number] for number in group]
+                for found in _write_batch(forward, some, ends, decoder_start):
                     yield group[found.job], replace(found, job=group[found.job])
 
     yield from in_smaller_pieces(len(jobs), attempt)
 
 
-def _write_batch(forward: Forward, jobs: Sequence[Job], ends: Ends) -> Iterator[Continuation]:
+def _write_batch(
+    forward: Forward, jobs: Sequence[Job], ends: Ends, decoder_start: tuple[int, ...]
+) -> Iterator[Continuation]:
     started = time.perf_counter()
     texts = _Texts(jobs, ends)
     _generate(
         forward,
         [job.tokens for job in jobs],
         max(job.max_tokens for job in jobs),
+        decoder_start,
         logits_processor=[_Choose(texts)],
         stopping_criteria=[_Stop(texts)],
     )
@@ -78,20 +90,35 @@ def _write_batch(forward: Forward, jobs: Sequence[Job], ends: Ends) -> Iterator[
 
 @torch.inference_mode()
 def _generate(
-    forward: Forward, prompts: Sequence[Sequence[int]], max_tokens: int, **how: Any
+    forward: Forward,
+    prompts: Sequence[Sequence[int]],
+    max_tokens: int,
+    decoder_start: tuple[int, ...],
+    **how: Any,
 ) -> None:
     """Run generate() without any setting of the checkpoint's own, and without end tokens: a text
     that has ended is not looked at while others of its batch go on.
     """
-    tokens, mask = padded(prompts, forward.device, left=True)
+    # What is continued must end where the text begins; what is encoded begins at its first place.
+    tokens, mask = padded(prompts, forward.device, left=not decoder_start)
+    start: dict[str, Any] = {}
+    if decoder_start:
+        start["decoder_input_ids"] = torch.tensor([decoder_start], device=forward.device).repeat(
+            len(prompts), 1
+        )
     # What generate() would fill gaps from: checkpoints bring penalties and the like.
     forward.model.generation_config = GenerationConfig()
     forward.model.generate(
         tokens,
         attention_mask=mask,
         generation_config=GenerationConfig(
-            max_new_tokens=max_tokens, do_sample=False, num_beams=1, pad_token_id=0
+            max_new_tokens=max_tokens,
+            do_sample=False,
+            num_beams=1,
+            pad_token_id=0,
+            decoder_start_token_id=decoder_start[0] if decoder_start else None,
         ),
+        **start,
         **how,
     )
 
@@ -153,23 +180,25 @@ def _only(tokens: Tensor, scores: Tensor) -> Tensor:
     return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
 
 
-def padding_is_right(forward: Forward) -> bool:
-    """Has a prompt the same next tokens alone and beside a longer one, filled up on the left?"""
-    size = forward.model.config.get_text_config().vocab_size
+def padding_is_right(forward: Forward, decoder_start: tuple[int, ...] = ()) -> bool:
+    """Has a prompt the same next tokens alone and beside a longer one, where it is filled up?"""
+    size = forward.vocabulary_size
     numbers = torch.Generator().manual_seed(0)
     long, short = (torch.randint(size, (n,), generator=numbers).tolist() for n in (11, 4))
     try:
-        together = _logits(forward, [long, short])
+        together = _logits(forward, [long, short], decoder_start)
     except Exception:  # a class that cannot take such a mask may fail in every way
         return False
-    alone = _logits(forward, [short])
+    alone = _logits(forward, [short], decoder_start)
     return agree(together[:, 1], alone[:, 0], forward.dtype)
 
 
-def _logits(forward: Forward, prompts: Sequence[Sequence[int]]) -> Tensor:
+def _logits(
+    forward: Forward, prompts: Sequence[Sequence[int]], decoder_start: tuple[int, ...]
+) -> Tensor:
     """Logits (steps, B, V) of a few steps in which every text goes on with the same tokens."""
     seen = _Record([1, 2, 3])
-    _generate(forward, prompts, 3, logits_processor=[seen])
+    _generate(forward, prompts, 3, decoder_start, logits_processor=[seen])
     return torch.stack(seen.logits)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from evalharness.backends.checkpoint import fingerprint
+from evalharness.backends.refusals import NOT_MASKED
 from evalharness.backends.server.address import Address, Key, find_key, parse_address
 from evalharness.backends.server.client import Client, Patience
 from evalharness.backends.server.faults import RequestError
@@ -23,13 +24,14 @@ from evalharness.records import (
     LogLikelihood,
     Model,
     Outcome,
+    PseudoLogLikelihood,
     Request,
     as_text,
     whole_prompt,
 )
 
 # Raised when requests or the reading of answers change in a way that changes answers.
-SERVER_VERSION = 1
+SERVER_VERSION = 2
 
 
 def open_server(spec: ModelSpec) -> "ServerBackend":
@@ -71,7 +73,7 @@ class ServerBackend:
         self._address = address
         self._key = key
         self._options = options
-        self._writer = Writer(opened.dialect)
+        self._writer = Writer(opened.dialect, options.marks)
         self._chats: bool | None = None
         self._scoring: tuple[Reader | None, str] | None = None
         self.load_seconds = load_seconds
@@ -86,6 +88,7 @@ class ServerBackend:
             "temperature": options.temperature,
             "start": options.start,
             "extra_body": canonical(options.extra_body).decode(),
+            "thinking_marks": options.thinking_marks or "",
         }
         self.model = Model(
             spec=spec.text,
@@ -128,6 +131,8 @@ class ServerBackend:
             if chat and self._options.api == "completions":
                 return "the prompts are chats, and api=completions has none"
             return None
+        if isinstance(request, PseudoLogLikelihood):
+            return NOT_MASKED
         if isinstance(request, LogLikelihood) and not isinstance(request.prompt, str):
             return CHATS_ARE_NOT_SCORED
         reader, reason = self._reader()
@@ -160,7 +165,8 @@ class ServerBackend:
         """
         if not instances:
             return
-        needs_scores = any(not isinstance(one.request, Generation) for one in instances)
+        unscored = Generation | PseudoLogLikelihood
+        needs_scores = not all(isinstance(one.request, unscored) for one in instances)
         reader = self._reader()[0] if needs_scores else None
         with asyncio.Runner() as runner:
             asked = _Asked(self._client(), self._writer, reader, self._prices())
@@ -232,6 +238,8 @@ class _Asked:
     async def _outcome(self, request: Request) -> Outcome:
         if isinstance(request, Generation):
             return await self._writer.write(self._client, request)
+        if isinstance(request, PseudoLogLikelihood):
+            return Failure(NOT_MASKED)
         if self._reader is None:
             return Failure("this server gives no log-probabilities of a text that it reads")
         if isinstance(request, LogLikelihood):

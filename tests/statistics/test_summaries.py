@@ -6,12 +6,8 @@ from scipy import stats
 
 from evalharness.metrics.aggregation import mean, ratio_of_sums
 from evalharness.records import Metric
-from evalharness.statistics import (
-    Summary,
-    bootstrap_distributions,
-    bootstrap_weights,
-    summarize,
-)
+from evalharness.statistics.resampling import bootstrap_distributions, bootstrap_weights
+from evalharness.statistics.summaries import Summary, summarize
 
 MEAN = Metric("mean", lambda _sample, _responses: (0.0,), mean(), bounds=(0.0, 1.0))
 RATIO = Metric("ratio", lambda _sample, _responses: (0.0, 0.0), ratio_of_sums())

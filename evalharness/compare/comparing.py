@@ -1,0 +1,83 @@
+"""compare_runs(): from finished runs to differences that can be trusted. Reads top-down."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from evalharness.compare.overall import overall
+from evalharness.compare.records import (
+    ComparedRun,
+    Comparison,
+    LeftOut,
+    Row,
+    Settings,
+    TaskFindings,
+)
+from evalharness.compare.tasks import compare_task
+from evalharness.discovery import Catalogue
+from evalharness.errors import UsageError, did_you_mean
+from evalharness.statistics.corrections import Correction, corrected
+
+
+def compare_runs(
+    runs: Sequence[ComparedRun], catalogue: Catalogue, settings: Settings
+) -> Comparison:
+    """Every other run beside the first one, which is the baseline, task by task.
+
+    What cannot be compared is left out and said. Raises UsageError for a metric that no task has.
+    """
+    baseline, *others = runs
+    findings = [
+        compare_task(task, metrics, runs, catalogue, settings)
+        for task, metrics in _chosen_metrics(baseline, settings).items()
+    ]
+    rows = _with_correction(findings, settings.correction)
+    labels = tuple(run.label for run in others)
+    return Comparison(
+        baseline=baseline.label,
+        runs=labels,
+        alpha=settings.alpha,
+        correction=settings.correction,
+        rows=rows,
+        left_out=(
+            *(one for found in findings for one in found.left_out),
+            *_not_in_baseline(baseline, others),
+        ),
+        rankings=tuple(ranking for found in findings for ranking in found.rankings),
+        overall=overall(rows, labels, 1 - settings.alpha),
+    )
+
+
+def _chosen_metrics(baseline: ComparedRun, settings: Settings) -> dict[str, list[str]]:
+    """The metrics of each task of the baseline that are to be compared, by family and task."""
+    tasks = baseline.results.tasks
+    known = {metric for task in tasks.values() for metric in task.metrics}
+    for name in settings.metrics:
+        if name not in known:
+            raise UsageError(
+                f"--metric {name}: no task of the baseline has such a metric; they have "
+                f"{', '.join(sorted(known))}.{did_you_mean(name, known)}"
+            )
+    chosen: dict[str, list[str]] = {}
+    for task in sorted(tasks, key=lambda name: (tasks[name].family, name)):
+        metrics = tasks[task].metrics
+        wanted = set(settings.metrics) or {next(iter(metrics))}
+        wanted |= {metric for name, metric in settings.also if name == task}
+        if found := [metric for metric in metrics if metric in wanted]:
+            chosen[task] = found
+    return chosen
+
+
+def _with_correction(findings: Sequence[TaskFindings], correction: Correction) -> tuple[Row, ...]:
+    """All rows, their p-values corrected for there being so many."""
+    rows = [row for found in findings for row in found.rows]
+    p_values = corrected([row.difference.p_value for row in rows], correction)
+    return tuple(
+        replace(row, corrected=float(value)) for row, value in zip(rows, p_values, strict=True)
+    )
+
+
+def _not_in_baseline(baseline: ComparedRun, others: Sequence[ComparedRun]) -> Iterator[LeftOut]:
+    for run in others:
+        for task in run.results.tasks:
+            if task not in baseline.results.tasks:
+                yield LeftOut(task, "", run.label, "the baseline has none of it")

@@ -1,0 +1,129 @@
+"""What a comparison of runs finds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.results import MetricResult, Results, RunRecord
+from evalharness.statistics.corrections import Correction
+from evalharness.statistics.paired import Difference
+from evalharness.statistics.ranking import Standing
+from evalharness.statistics.task_means import TaskMean
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """A finished run; `label` tells it from the others of one comparison."""
+
+    folder: Path
+    record: RunRecord
+    results: Results
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How runs are compared.
+
+    metrics  the metrics of each task that are compared; without any, its primary one
+    also     (task, metric) pairs that are compared besides, since a gate asks for them
+    levels   of intervals that are wanted besides 1 - alpha
+    """
+
+    metrics: tuple[str, ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
+    correction: Correction = "holm"
+    alpha: float = 0.05
+    levels: tuple[float, ...] = ()
+    allow_mismatch: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric of one task for one run beside the baseline.
+
+    metric_result  of the baseline: the direction and the bounds of the metric
+    corrected      the p-value of `difference`, corrected over all rows of the comparison
+    detectable     smallest true difference that these samples would show (see statistics/power.py)
+    mismatches     what the two runs do not have in common, where they were compared all the same
+    notes          how many samples could not be compared, and why
+    """
+
+    task: str
+    family: str
+    metric: str
+    metric_result: MetricResult
+    run: str
+    run_id: str
+    difference: Difference
+    corrected: float
+    detectable: float
+    mismatches: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A task of one run that is not compared, and why; `metric` is "" where all are meant.
+
+    Where `run` is the baseline, no run is compared with it.
+    """
+
+    task: str
+    metric: str
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Where all runs stand on a metric, by the n samples that they have in common."""
+
+    task: str
+    metric: str
+    metric_result: MetricResult
+    n: int
+    standings: dict[str, Standing]
+    mismatches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFindings:
+    """What was found of one task."""
+
+    rows: tuple[Row, ...]
+    rankings: tuple[Ranking, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """The mean difference of one run from the baseline over several tasks.
+
+    In shares of each metric's range, and turned so that more is better. Tasks whose metric has no
+    range, or an ideal in the middle, have no part in it and are not in `tasks`.
+    """
+
+    run: str
+    tasks: tuple[str, ...]
+    of_tasks: TaskMean
+    of_families: TaskMean
+    mismatches: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that was compared; intervals have the level 1 - alpha."""
+
+    baseline: str
+    runs: tuple[str, ...]
+    alpha: float
+    correction: Correction
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...]
+    rankings: tuple[Ranking, ...]
+    overall: tuple[Overall, ...]
+
+    @property
+    def level(self) -> float:
+        return 1 - self.alpha

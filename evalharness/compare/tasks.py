@@ -1,0 +1,250 @@
+"""One task of all runs: aligned by sample id, checked for being the same, and compared."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from evalharness.compare.matching import metric_mismatches, reads_prompts, task_mismatches
+from evalharness.compare.metrics import check_reproduced, installed_metric
+from evalharness.compare.records import (
+    ComparedRun,
+    LeftOut,
+    Ranking,
+    Row,
+    Settings,
+    TaskFindings,
+)
+from evalharness.compare.samples import (
+    Places,
+    StoredSamples,
+    common_samples,
+    differently_asked,
+    read_samples,
+)
+from evalharness.discovery import Catalogue
+from evalharness.errors import DataError
+from evalharness.records import Metric
+from evalharness.statistics.paired import compare_pair
+from evalharness.statistics.power import smallest_detectable_effect
+from evalharness.statistics.ranking import rank_models
+
+_RANKED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is compared of one task: the baseline's samples, and metrics by name."""
+
+    name: str
+    baseline: ComparedRun
+    samples: StoredSamples
+    metrics: Mapping[str, Metric]
+    settings: Settings
+
+    @property
+    def seed(self) -> int:
+        """Tasks are resampled independently of each other, models of one task alike."""
+        return zlib.crc32(f"{self.settings.seed} {self.name}".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class _Partner:
+    """A run beside the baseline; `places` of the common samples in the baseline and in the run."""
+
+    run: ComparedRun
+    samples: StoredSamples
+    places: tuple[Places, Places]
+    mismatches: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def compare_task(
+    name: str,
+    metrics: Sequence[str],
+    runs: Sequence[ComparedRun],
+    catalogue: Catalogue,
+    settings: Settings,
+) -> TaskFindings:
+    """Compare one task of all runs with the first of them."""
+    baseline, *others = runs
+    found, left_out = _metrics(name, metrics, baseline, catalogue)
+    try:
+        samples = read_samples(baseline.folder, name, list(found))
+        for metric in found.values():
+            stored = baseline.results.tasks[name].metrics[metric.name]
+            check_reproduced(metric, stored, samples)
+    except DataError as error:
+        return TaskFindings((), (), (*left_out, LeftOut(name, "", baseline.label, str(error))))
+    task = _Task(name, baseline, samples, found, settings)
+    partners: list[_Partner] = []
+    for run in others:
+        partner = _partner(task, run)
+        if isinstance(partner, LeftOut):
+            left_out.append(partner)
+        else:
+            partners.append(partner)
+    rows: list[Row] = []
+    rankings: list[Ranking] = []
+    for metric in found.values():
+        able = []
+        for partner in partners:
+            reason = _unfit(task, metric, partner)
+            if reason is not None:
+                left_out.append(LeftOut(name, metric.name, partner.run.label, reason))
+            else:
+                able.append(partner)
+        rows += [_row(task, metric, partner) for partner in able]
+        rankings += _rankings(task, metric, able)
+    return TaskFindings(tuple(rows), tuple(rankings), tuple(left_out))
+
+
+def _metrics(
+    task: str, names: Sequence[str], baseline: ComparedRun, catalogue: Catalogue
+) -> tuple[dict[str, Metric], list[LeftOut]]:
+    found, left_out = {}, []
+    for name in names:
+        try:
+            found[name] = installed_metric(catalogue, task, name, baseline)
+        except DataError as error:
+            left_out.append(LeftOut(task, name, baseline.label, str(error)))
+    return found, left_out
+
+
+def _partner(task: _Task, run: ComparedRun) -> _Partner | LeftOut:
+    """The run's samples beside those of the baseline, or why they are not compared."""
+
+    def refused(reason: str) -> LeftOut:
+        return LeftOut(task.name, "", run.label, reason)
+
+    if task.name not in run.results.tasks:
+        return refused(run.record.skipped.get(task.name, "the run was not asked it"))
+    differing = list(task_mismatches(task.name, task.baseline, run))
+    names = [name for name in task.metrics if name in run.results.tasks[task.name].metrics]
+    try:
+        samples = read_samples(run.folder, task.name, names)
+    except DataError as error:
+        return refused(str(error))
+    places = common_samples(task.samples, samples)
+    if not len(places[0]):
+        return refused("no sample has the same id in both runs")
+    if (prompts := _prompts(task, run, samples, places)) is not None:
+        differing.append(prompts)
+    if differing and not task.settings.allow_mismatch:
+        return refused(f"{'; '.join(differing)} (--allow-mismatch compares them all the same)")
+    notes = _notes(task.samples, samples, len(places[0]))
+    return _Partner(run, samples, places, tuple(differing), notes)
+
+
+def _prompts(
+    task: _Task, run: ComparedRun, samples: StoredSamples, places: tuple[Places, Places]
+) -> str | None:
+    """How many of the common samples were asked otherwise, in words."""
+    runs = run, task.baseline
+    hashes = [one.record.tasks[task.name].prompt_hash for one in runs]
+    if hashes[0] == hashes[1] or not all(map(reads_prompts, runs)):
+        return None
+    changed = differently_asked(task.samples, samples, places)
+    if changed is None:
+        return "prompts: the runs asked different things, and one of them does not say in which"
+    if not changed:
+        return None
+    common = len(places[0])
+    return f"prompts: {changed} of {common} common samples were asked or are scored otherwise"
+
+
+def _notes(baseline: StoredSamples, own: StoredSamples, common: int) -> tuple[str, ...]:
+    notes = []
+    totals = [len(one.ids) + one.failed for one in (baseline, own)]
+    if own.failed or baseline.failed:
+        notes.append(
+            f"samples that failed have no part: {own.failed}, in the baseline {baseline.failed}"
+        )
+    if common < max(len(baseline.ids), len(own.ids)):
+        notes.append(f"{common} samples in common, of {totals[1]} and the baseline's {totals[0]}")
+    return tuple(notes)
+
+
+def _unfit(task: _Task, metric: Metric, partner: _Partner) -> str | None:
+    """Why this metric of the run cannot be compared, or None."""
+    stored = partner.run.results.tasks[task.name].metrics.get(metric.name)
+    if stored is None:
+        return "the run has no such metric"
+    own = partner.samples.statistics[metric.name]
+    try:
+        if task.samples.statistics[metric.name].shape[1] != own.shape[1]:
+            return "the runs have other statistics of it, so that its metric must have changed"
+        check_reproduced(metric, stored, partner.samples)
+    except DataError as error:
+        return str(error)
+    differing = tuple(metric_mismatches(task.name, metric.name, task.baseline, partner.run))
+    if differing and not task.settings.allow_mismatch:
+        return f"{'; '.join(differing)} (--allow-mismatch compares them all the same)"
+    return None
+
+
+def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
+    settings = task.settings
+    of_baseline, of_run = partner.places
+    difference = compare_pair(
+        metric,
+        partner.samples.statistics[metric.name][of_run],
+        task.samples.statistics[metric.name][of_baseline],
+        task.samples.groups[of_baseline],
+        seed=task.seed,
+        levels=(1 - settings.alpha, *settings.levels),
+    )
+    results = task.baseline.results.tasks[task.name]
+    return Row(
+        task=task.name,
+        family=results.family,
+        metric=metric.name,
+        metric_result=results.metrics[metric.name],
+        run=partner.run.label,
+        run_id=partner.run.results.run_id,
+        difference=difference,
+        corrected=difference.p_value,
+        detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),
+        mismatches=_all_mismatches(task, metric, partner),
+        notes=partner.notes,
+    )
+
+
+def _all_mismatches(task: _Task, metric: Metric, partner: _Partner) -> tuple[str, ...]:
+    of_metric = metric_mismatches(task.name, metric.name, task.baseline, partner.run)
+    return (*partner.mismatches, *of_metric)
+
+
+def _rankings(task: _Task, metric: Metric, partners: Sequence[_Partner]) -> list[Ranking]:
+    """All runs in order, where there are enough and the metric says what is better."""
+    if len(partners) + 1 < _RANKED or metric.ideal is not None:
+        return []
+    common = reduce(np.intersect1d, [partner.places[0] for partner in partners])
+    if not len(common):
+        return []
+    models = [task.samples.statistics[metric.name][common]]
+    for partner in partners:
+        of_baseline, of_run = partner.places
+        places = of_run[np.searchsorted(of_baseline, common)]
+        models.append(partner.samples.statistics[metric.name][places])
+    standings = rank_models(
+        metric, models, task.samples.groups[common], seed=task.seed, alpha=task.settings.alpha
+    )
+    labels = [task.baseline.label, *(partner.run.label for partner in partners)]
+    mismatches = {
+        f"{partner.run.label}: {text}": None
+        for partner in partners
+        for text in _all_mismatches(task, metric, partner)
+    }
+    return [
+        Ranking(
+            task=task.name,
+            metric=metric.name,
+            metric_result=task.baseline.results.tasks[task.name].metrics[metric.name],
+            n=len(common),
+            standings=dict(zip(labels, standings, strict=True)),
+            mismatches=tuple(mismatches),
+        )
+    ]

@@ -1,0 +1,217 @@
+"""A comparison as tables of text: what terminals, Markdown and LaTeX show alike."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evalharness.compare.records import Comparison, Ranking, Row
+from evalharness.report.leaderboard import direction
+from evalharness.report.text import number, visible
+from evalharness.results import MetricResult
+from evalharness.statistics.task_means import TaskMean
+
+# Stands beside every number of runs that were not asked the same.
+MARK = "†"
+_CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Rows under a heading; `notes` are whole sentences that belong to it."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def tables(comparison: Comparison) -> list[TextTable]:
+    """Differences, ranks where there are three models or more, and means over tasks."""
+    found = [_differences(comparison)] if comparison.rows else []
+    found += [_ranking(ranking) for ranking in comparison.rankings]
+    if comparison.overall:
+        found.append(_overall(comparison))
+    return found
+
+
+# --- Differences ---------------------------------------------------------------------------------
+
+
+def _differences(comparison: Comparison) -> TextTable:
+    level = f"{100 * comparison.level:g} %"
+    return TextTable(
+        title=f"Difference from {visible(comparison.baseline)}",
+        header=(
+            *("task", "metric", "run", "baseline", "score", "difference", f"{level} interval"),
+            *("p", "wins / ties / losses", "detectable", "n"),
+        ),
+        rows=tuple(_cells(row, comparison) for row in comparison.rows),
+        notes=(
+            f"p by {_CORRECTIONS[comparison.correction]} over all {len(comparison.rows)} rows; "
+            f"* at most {comparison.alpha:g}. Detectable: the smallest true difference that so "
+            "many samples would show 8 times in 10.",
+            *_counts_notes(comparison.rows),
+            *_row_notes(comparison.rows),
+        ),
+    )
+
+
+def _cells(row: Row, comparison: Comparison) -> tuple[str, ...]:
+    found = row.difference
+    mark = MARK if row.mismatches else ""
+    interval = found.intervals.get(comparison.level)
+    baseline, score = (
+        "undefined" if value is None else number(value, row.metric_result)
+        for value in reversed(found.values)
+    )
+    numbers = (
+        baseline,
+        score,
+        _signed(found.difference, row.metric_result),
+        "none" if interval is None else _interval(interval, row.metric_result),
+        _p_value(row.corrected, comparison.alpha),
+        _counts(row),
+        _plain(row.detectable, row.metric_result),
+        str(found.n),
+    )
+    metric = f"{visible(row.metric)} ({direction(row.metric_result)})"
+    return (
+        visible(row.task),
+        metric,
+        visible(row.run),
+        *(f"{text}{mark}" for text in numbers),
+    )
+
+
+def _signed(value: float | None, metric: MetricResult) -> str:
+    if value is None:
+        return "undefined"
+    text = number(abs(value), metric)
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return f"+{text}" if value > 0 else f"\N{MINUS SIGN}{text}"
+
+
+def _interval(interval: tuple[float, float], metric: MetricResult) -> str:
+    return f"{_signed(interval[0], metric)} to {_signed(interval[1], metric)}"
+
+
+def _plain(value: float, metric: MetricResult) -> str:
+    return "none" if math.isnan(value) else number(value, metric)
+
+
+def _p_value(value: float, alpha: float) -> str:
+    if math.isnan(value):
+        return "none"
+    text = "< .001" if value < 0.001 else "1" if value > 0.9995 else f"{value:.3f}"[1:]
+    return f"{text} *" if value <= alpha else text
+
+
+def counts(row: Row) -> tuple[int, int, int] | None:
+    """Samples that the run wins, ties and loses against the baseline; None if there are no such.
+
+    For a metric whose ideal lies in the middle: samples that are higher, equal and lower.
+    """
+    found = row.difference.samples
+    lower_wins = row.metric_result.ideal is None and not row.metric_result.higher_is_better
+    return found[::-1] if found is not None and lower_wins else found
+
+
+def _counts(row: Row) -> str:
+    found = counts(row)
+    return "none" if found is None else " / ".join(map(str, found))
+
+
+def _counts_notes(rows: Sequence[Row]) -> Iterator[str]:
+    if any(row.metric_result.ideal is not None for row in rows):
+        yield "Where a metric has an ideal: samples that are higher / equal / lower."
+    if any(row.difference.samples is None for row in rows):
+        yield "No wins, ties and losses where a metric says nothing of single samples."
+
+
+def _row_notes(rows: Sequence[Row]) -> Iterator[str]:
+    """Each note once, with the runs that it is about; metrics of one task share it."""
+    texts: dict[str, None] = {}
+    for row in rows:
+        where = f"{visible(row.task)}, {visible(row.run)}"
+        texts |= {f"{MARK} {where}: {visible(text)}": None for text in row.mismatches}
+        texts |= {f"{where}: {visible(text)}": None for text in row.notes}
+    yield from texts
+
+
+# --- Ranks ---------------------------------------------------------------------------------------
+
+
+def _ranking(ranking: Ranking) -> TextTable:
+    mark = MARK if ranking.mismatches else ""
+    sign = -1 if ranking.metric_result.higher_is_better else 1
+    order = sorted(
+        ranking.standings.items(), key=lambda item: (item[1].ranks, sign * item[1].value)
+    )
+    groups = {standing.tie_group for _, standing in order}
+    rows = [
+        (
+            visible(run),
+            *(
+                f"{text}{mark}"
+                for text in (
+                    _plain(standing.value, ranking.metric_result),
+                    _ranks(standing.ranks),
+                    chr(ord("A") + standing.tie_group) if len(groups) <= 26 else
+                    str(standing.tie_group + 1),
+                    _share(standing.win_rate),
+                    _strength(standing.strength),
+                )
+            ),
+        )
+        for run, standing in order
+    ]  # fmt: skip
+    return TextTable(
+        title=f"Ranks on {visible(ranking.task)}, {visible(ranking.metric)} "
+        f"({direction(ranking.metric_result)}), n = {ranking.n}",
+        header=("run", "score", "rank", "group", "win rate", "strength"),
+        rows=tuple(rows),
+        notes=tuple(f"{MARK} {visible(text)}" for text in ranking.mismatches),
+    )
+
+
+def _ranks(ranks: tuple[int, int]) -> str:
+    return str(ranks[0]) if ranks[0] == ranks[1] else f"{ranks[0]} to {ranks[1]}"
+
+
+def _share(value: float) -> str:
+    return "none" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def _strength(value: float) -> str:
+    return "none" if math.isnan(value) else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+# --- Over tasks ----------------------------------------------------------------------------------
+
+
+def _overall(comparison: Comparison) -> TextTable:
+    rows = []
+    for one in comparison.overall:
+        mark = MARK if one.mismatches else ""
+        numbers = (_mean(one.of_tasks), _mean(one.of_families), str(len(one.tasks)))
+        rows.append((visible(one.run), *(f"{text}{mark}" for text in numbers)))
+    return TextTable(
+        title=f"Mean difference from {visible(comparison.baseline)} over tasks",
+        header=("run", "mean of tasks", "mean of families", "tasks"),
+        rows=tuple(rows),
+        notes=(
+            "In percent of each metric's range, more being better, with "
+            f"{100 * comparison.level:g} % intervals for these tasks. Metrics without a range or "
+            "with an ideal in the middle have no part in it.",
+        ),
+    )
+
+
+def _mean(mean: TaskMean) -> str:
+    def percent(value: float) -> str:
+        return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+    if mean.interval is None:
+        return percent(mean.value)
+    return f"{percent(mean.value)} ({percent(mean.interval[0])} to {percent(mean.interval[1])})"

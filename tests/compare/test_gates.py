@@ -1,0 +1,101 @@
+"""Gates fail when they hold for sure, pass otherwise, and are never passed unjudged."""
+
+from pathlib import Path
+
+import pytest
+
+from evalharness.compare.gates import judge, parse_gate
+from evalharness.errors import UsageError
+from tests.compare.runs import compare, rights, write_made_up
+
+KNOWN = {"openbookqa": ["acc", "acc_norm"], "task.v2": ["chrf++"], "task": ["v2"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("openbookqa.acc_norm < -0.02 @95%", ("openbookqa", "acc_norm", "<", -0.02, 0.95)),
+        ("  openbookqa.acc>=1e-3", ("openbookqa", "acc", ">=", 0.001, None)),
+        ("task.v2.chrf++ <= .5@ 99.9 %", ("task.v2", "chrf++", "<=", 0.5, 0.999)),
+        ("task.v2 > +2", ("task", "v2", ">", 2.0, None)),
+    ],
+)
+def test_gates_are_read(text: str, expected: tuple[object, ...]) -> None:
+    gate = parse_gate(text, KNOWN)
+    found = (gate.task, gate.metric, gate.operator, gate.threshold, gate.level)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "position 1: expected one of"),
+        ("openbookqa.acc", "position 15: expected one of .* found the end"),
+        ("openbookqa.acc = 1", "position 16: expected one of .* found '= 1'"),
+        ("< 1", "position 1: expected TASK.METRIC"),
+        ("openbookqa.acc < x", "position 18: expected a number.* found 'x'"),
+        ("openbookqa.acc <> 1", "position 17: expected a number"),
+        ("openbookqa.acc < 1 95%", "position 20: expected @ and a level"),
+        ("openbookqa.acc < 1 @95", "position 23: expected %, found the end"),
+        ("openbookqa.acc < 1 @195%", "position 21: expected a level above 0"),
+        ("openbookqa.acc < 1 @95% or", "position 25: expected the end"),
+        ("openbookqa.acc_nrm < 1", "position 1: .*has no metric 'acc_nrm'.*mean 'acc_norm'"),
+        (" openbokqa.acc < 1", "position 2: 'openbokqa.acc' is no.*mean 'openbookqa.acc'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_position(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_gate(text, KNOWN)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[str]:
+    """Of 200 questions the baseline has 120 right, and the other run 30 of these wrong."""
+    own = {f"q{number}": int(number < 120) for number in range(200)}
+    other = {name: int(value and number >= 30) for number, (name, value) in enumerate(own.items())}
+    return [
+        write_made_up(tmp_path / name, rights(values))
+        for name, values in (("baseline", own), ("worse", other))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "failed"),
+    [
+        ("task.acc < -0.15", False),  # the difference is -0.15, and not below it
+        ("task.acc <= -0.15", True),
+        ("task.acc < -0.14", True),
+        ("task.acc < -0.14 @95%", False),  # the interval reaches beyond -0.14
+        ("task.acc < -0.08 @95%", True),
+        ("task.acc < -0.08 @99.99%", False),
+        ("task.acc > -0.20", True),
+        ("task.acc > -0.19 @95%", False),
+        ("task.acc > -0.25 @95%", True),
+    ],
+)
+def test_a_gate_fails_where_the_whole_interval_is_beyond_its_number(
+    runs: list[str], text: str, failed: bool
+) -> None:
+    gate = parse_gate(text, {"task": ["acc"]})
+    levels = () if gate.level is None else (gate.level,)
+    comparison = compare(runs, levels=levels)
+    (verdict,), problems = judge([gate], comparison)
+    assert problems == []
+    assert verdict.failed == failed
+    assert (verdict.by > 0) == failed or verdict.by == pytest.approx(0)
+    if gate.level is not None:
+        bounds = comparison.rows[0].difference.intervals[gate.level]
+        assert verdict.judged == bounds[1 if "<" in text else 0]
+
+
+def test_a_gate_that_cannot_be_judged_is_not_passed(runs: list[str], tmp_path: Path) -> None:
+    other = write_made_up(tmp_path / "other", rights({"q1": 1}), task_changes={"num_fewshot": 5})
+    gate = parse_gate("task.acc < 0 @95%", {"task": ["acc"]})
+    verdicts, problems = judge([gate], compare([*runs, other], levels=(0.95,)))
+    assert [verdict.run for verdict in verdicts] == ["worse"]
+    (problem,) = problems
+    assert problem.startswith("other: the gate 'task.acc < 0 @95%' cannot be judged: few-shot")
+    single = [write_made_up(tmp_path / name, rights({"q1": 1})) for name in ("a", "b")]
+    verdicts, (problem,) = judge([gate], compare(single, levels=(0.95,)))
+    assert verdicts == []
+    assert "too few samples for an interval" in problem
