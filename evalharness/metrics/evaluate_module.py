@@ -154,7 +154,8 @@ def score_of_corpus(
     resamples: how many of the bootstrap's resamples it is computed on, for the interval
 
     The statistic of a sample is a number that stands for its rows, and is of use only where these
-    were measured. Raises UsageError for fewer than two resamples.
+    were measured: `compare`, which reads stored statistics, cannot compare such a metric. Raises
+    UsageError for fewer than two resamples.
     """
     if resamples < 2:
         raise UsageError(f"an interval needs 2 resamples or more, not {resamples}")
@@ -170,9 +171,11 @@ def score_of_corpus(
     def aggregate(statistics: Statistics, weights: Weights, _groups: Groups) -> Values:
         values = np.full(len(weights), np.nan)
         for place, counts in enumerate(weights[:resamples]):
-            drawn = np.repeat(statistics[:, 0], counts.astype(np.int64))
-            rows = [row for number in drawn for row in _known(rows_of, number)]
-            values[place] = _number(module, module.compute(rows))
+            # A module knows whole samples only, and nothing of none.
+            if counts.any() and (counts == np.round(counts)).all():
+                drawn = np.repeat(statistics[:, 0], counts.astype(np.int64))
+                rows = [row for number in drawn for row in _known(rows_of, number)]
+                values[place] = _number(module, module.compute(rows))
         return values
 
     return Metric(
@@ -187,7 +190,10 @@ def score_of_corpus(
 
 def _known(rows_of: Mapping[float, Sequence[Inputs]], number: float) -> Sequence[Inputs]:
     if number not in rows_of:
-        raise ValueError("the statistics are those of another process; measure the samples again")
+        raise ValueError(
+            "what was measured is known to the run only, so that stored statistics cannot be "
+            "aggregated again; a metric made with mean_of_samples can be compared"
+        )
     return rows_of[number]
 
 

@@ -23,7 +23,7 @@ from evalharness.metrics.evaluate_module import (
 )
 from evalharness.preparation import prepare
 from evalharness.records import GenerationResponse, Metric, Response, Sample
-from evalharness.statistics import summarize
+from evalharness.statistics.summaries import summarize
 from tests.metrics.answers import corpus, scored, written
 from tests.plugins import write_rows
 
@@ -103,6 +103,14 @@ def test_a_resample_is_computed_as_a_corpus_in_which_samples_stand_several_times
     assert values == pytest.approx([3 / 7, 6 / 6, 2 / 9])
 
 
+def test_weights_that_are_no_whole_samples_leave_it_undefined(script: Path) -> None:
+    """Statistics probe a metric with fractions, to tell whether it is a mean."""
+    metric = score_of_corpus(Module(script, "pooled"))
+    weights = np.array([[0.5, 1.5, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    values = metric.aggregate(statistics(metric, ANSWERED), weights, np.arange(3))
+    assert values == pytest.approx([math.nan, math.nan, 1 / 4], nan_ok=True)
+
+
 def test_the_interval_comes_from_as_many_resamples_as_are_asked_for(script: Path) -> None:
     metric = score_of_corpus(Module(script, "pooled"), resamples=20)
     measured = statistics(metric, ANSWERED)
@@ -120,7 +128,7 @@ def test_statistics_depend_on_the_sample_alone_and_are_refused_elsewhere(script:
     one, other = (score_of_corpus(Module(script, "pooled")) for _ in range(2))
     measured = statistics(one, ANSWERED)
     assert (measured == statistics(one, ANSWERED)).all()
-    with pytest.raises(ValueError, match="measure the samples again"):
+    with pytest.raises(ValueError, match="cannot be aggregated again"):
         other.aggregate(measured, np.ones((1, 3)), np.arange(3))
 
 
