@@ -1,5 +1,6 @@
 """Modules of Hugging Face's evaluate as metrics; the modules are written by the tests."""
 
+import hashlib
 import math
 import os
 import re
@@ -184,12 +185,20 @@ def test_classes_are_indexes_of_options(tmp_path: Path) -> None:
 
 
 def test_the_signature_tells_which_code_was_run(script: Path) -> None:
-    before = Module(script, "mean").signature
+    """Of a module on the hub the script is known when it was run, not when it is named."""
+    metric = mean_of_samples(Module(script, "mean"))
     file = script / "word_share.py"
-    assert Module(file, "mean").signature.partition("sha256")[2] == before.partition("sha256")[2]
+    code = f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert f"word_share ({code}), value 'mean', mean over samples" in metric.signature
+    assert metric.signature_of is not None
+    assert metric.signature_of([]) == metric.signature
     file.write_text(f"{file.read_text()}\n# another score\n")
-    assert Module(script, "mean").signature != before
-    assert "revision v1" in Module("rouge", "rouge1", revision="v1").signature
+    assert code not in mean_of_samples(Module(file, "mean")).signature
+    named = score_of_corpus(Module("rouge", "rouge1", revision="v1"))
+    assert "rouge (revision v1)" in named.signature
+    assert named.signature_of is not None
+    with pytest.raises(DataError, match="cannot be loaded"):
+        named.signature_of([])
 
 
 @pytest.mark.parametrize(
