@@ -100,6 +100,7 @@ def measure_task(
         cost=_cost(answers, peak_memory_bytes),
         caveat=task.record.caveat,
         chat=task.record.chat,
+        method=task.record.method,
     )
     return result, rows
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from evalharness.canonical import canonical
 from evalharness.errors import DataError, UsageError
 from evalharness.records import (
+    Backend,
     DataIdentity,
     Instance,
     Model,
@@ -182,6 +183,12 @@ def _draw_shots(
                 "that are evaluated."
             )
     return shots
+
+
+def why_unsupported(backend: Backend, task: PreparedTask) -> str | None:
+    """Why the backend cannot be asked the task, by the first request that it refuses, or None."""
+    reasons = (backend.unsupported(instance) for instance in task.instances())
+    return next((reason for reason in reasons if reason), None)
 
 
 def prompt_hash(samples: Sequence[Sample]) -> str:

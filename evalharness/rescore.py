@@ -5,13 +5,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalharness.backends import open_backend
-from evalharness.chat import ask_in_chat
 from evalharness.contamination import SLICE
 from evalharness.data_choice import with_data
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
+from evalharness.letters import as_asked
 from evalharness.preparation import PreparedTask, prepare, render_plainly
-from evalharness.records import Backend, Failure, Instance, Model, Outcome, Request, Sample
+from evalharness.records import (
+    Backend,
+    Failure,
+    Generation,
+    Instance,
+    Model,
+    Outcome,
+    Request,
+    Sample,
+)
 from evalharness.results import Results, RunRecord, SampleRow, read_run, read_samples
 from evalharness.runner import EvaluatedRun, Progress, evaluate
 
@@ -41,7 +50,7 @@ def rescore(
         for task in tasks
     ]
     stored = StoredAnswers(record, results)
-    converted = ask_in_chat(stored, prepared, asked)
+    converted = as_asked(stored, prepared, asked)
     known = []
     for task in converted:
         _check_asked(record, task)
@@ -127,6 +136,10 @@ class StoredAnswers:
         return self._prompts.get(request) or render_plainly(request)
 
     def unsupported(self, instance: Instance) -> str | None:
+        """What the model could not be asked; in the place of a task asked for letters, its own."""
+        task = self.record.tasks.get(instance.task)
+        if task and task.method and not isinstance(instance.request, Generation):
+            return task.method.reason
         return self.record.skipped.get(instance.task)
 
     def answer(self, instances: Sequence[Instance]) -> Iterator[tuple[int, Outcome]]:

@@ -102,11 +102,22 @@ class ChatForm(_Record):
     fewshot_as: ShotForm | None
 
 
+class Method(_Record):
+    """How a task was asked in place of its author's way, and why; its metrics are the method's.
+
+    letter  the options of multiple choice stand in the prompt, and the model is asked for a letter
+    """
+
+    name: Literal["letter"]
+    reason: str
+
+
 class TaskResult(_Record):
     """One task of a run.
 
     `prompt_hash` is equal for runs that asked exactly the same, whether as text or as chats; `chat`
-    says how chats were made of it, and is None for plain text.
+    says how chats were made of it, and is None for plain text. `method` is None for a task that was
+    asked as its author wrote it.
     """
 
     version: int
@@ -120,6 +131,7 @@ class TaskResult(_Record):
     cost: TaskCost
     caveat: str = ""
     chat: ChatForm | None = None
+    method: Method | None = None
 
 
 class ModelResult(_Record):
@@ -150,7 +162,7 @@ class Results(_Record):
 
 
 class TaskRecord(_Record):
-    """What a run knows of a task's data before it is answered; `chat` as in a TaskResult."""
+    """What a run knows of a task before it is answered; `chat` and `method` as in a TaskResult."""
 
     version: int
     family: str
@@ -165,6 +177,7 @@ class TaskRecord(_Record):
     caveat: str = ""
     content_warning: str = ""
     chat: ChatForm | None = None
+    method: Method | None = None
 
 
 class RunConfiguration(_Record):

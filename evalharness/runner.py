@@ -9,7 +9,7 @@ from evalharness.environment import describe_environment
 from evalharness.errors import UsageError
 from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask, run_id
+from evalharness.preparation import PreparedTask, run_id, why_unsupported
 from evalharness.records import Backend, Cost, Failure, Instance, Outcome
 from evalharness.results import (
     ModelResult,
@@ -126,8 +126,7 @@ def split_supported(
     """The tasks that the backend can answer, and for the others the reason why not."""
     supported, skipped = [], {}
     for task in tasks:
-        reasons = (backend.unsupported(instance) for instance in task.instances())
-        reason = next((reason for reason in reasons if reason), None)
+        reason = why_unsupported(backend, task)
         if reason is None:
             supported.append(task)
         else:

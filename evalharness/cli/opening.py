@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalharness.backends import open_backends
-from evalharness.chat import ask_in_chat
 from evalharness.cli.printing import say
 from evalharness.config import Suite
 from evalharness.contamination import (
@@ -18,6 +17,7 @@ from evalharness.contamination import (
 )
 from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
+from evalharness.letters import as_asked
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Backend, Fitting
 from evalharness.results import RunConfiguration
@@ -60,10 +60,11 @@ def open_suite(suite: Suite) -> OpenedSuite:
     prepared, training_text = _mark(suite, prepared)
     configuration = _configuration(suite, training_text)
     models = [
-        OpenedModel(backend, ask_in_chat(backend, prepared, configuration)) for backend in backends
+        OpenedModel(backend, as_asked(backend, prepared, configuration)) for backend in backends
     ]
     for model in models:
         _check_fit(model)
+        _say_letters(model)
     if suite.system_prompt:
         for model in models:
             _say_plain(model)
@@ -103,6 +104,17 @@ def _configuration(suite: Suite, training_text: str) -> RunConfiguration:
         data=suite.data,
         training_text=training_text,
     )
+
+
+def _say_letters(model: OpenedModel) -> None:
+    """Which tasks are measured in another way than their own, and why."""
+    for task in model.tasks:
+        if task.record.method is not None:
+            say(
+                f"{model.backend.model.name}: {task.name} is asked for the letter of the right "
+                f"option, which is measured as {task.task.metrics[0].name}: "
+                f"{task.record.method.reason}"
+            )
 
 
 def _say_plain(model: OpenedModel) -> None:

@@ -177,7 +177,7 @@ def print_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None
 def print_preview(task: Task, configuration: RunConfiguration, model: str | None) -> None:
     """The first samples of a task, in plain text or as a model is given them."""
     from evalharness.backends import open_backend
-    from evalharness.chat import ask_in_chat
+    from evalharness.letters import as_asked
     from evalharness.preparation import prepare, render_plainly
     from evalharness.preview import Tokenize, no_tokens, preview
 
@@ -191,7 +191,7 @@ def print_preview(task: Task, configuration: RunConfiguration, model: str | None
     tokenize: Tokenize = no_tokens
     if model is not None:
         backend = open_backend(model)
-        (prepared,) = ask_in_chat(backend, [prepared], configuration)
+        (prepared,) = as_asked(backend, [prepared], configuration)
         render = backend.render
         if isinstance(backend, Tokenizing):
             tokenize = backend.pieces

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from evalharness.compare.records import ComparedRun
-from evalharness.results import ChatForm
+from evalharness.results import ChatForm, Method
 
 
 def reads_prompts(run: ComparedRun) -> bool:
@@ -19,6 +19,7 @@ def task_mismatches(task: str, baseline: ComparedRun, run: ComparedRun) -> Itera
     ours, theirs = run.record.tasks[task], baseline.record.tasks[task]
     pairs: list[tuple[str, object, object]] = [
         ("version of the task", ours.version, theirs.version),
+        ("method", _method(ours.method), _method(theirs.method)),
         ("data", f"{ours.source} ({ours.revision})", f"{theirs.source} ({theirs.revision})"),
     ]
     if reads_prompts(run) and reads_prompts(baseline):
@@ -48,6 +49,10 @@ def metric_mismatches(
         other.higher_is_better,
     ):
         yield f"{metric} has another range or direction than in the baseline"
+
+
+def _method(method: Method | None) -> str:
+    return "the task's own" if method is None else method.name
 
 
 def _form(form: ChatForm | None) -> str:

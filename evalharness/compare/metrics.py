@@ -8,6 +8,7 @@ from evalharness.compare.records import ComparedRun
 from evalharness.compare.samples import StoredSamples
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError, UsageError, did_you_mean
+from evalharness.metrics.multiple_choice import LETTER_ACCURACY
 from evalharness.records import Groups, Metric, Statistics, Values, Weights
 from evalharness.results import MetricResult
 from evalharness.statistics.resampling import score
@@ -36,7 +37,9 @@ def installed_metric(catalogue: Catalogue, task: str, metric: str, run: Compared
             f"the runs have version {version} of the task, but version {found.task.version} is "
             f"installed ({found.path}), whose metrics may be others; run the task again."
         )
-    metrics: Mapping[str, Metric] = {one.name: one for one in found.task.metrics}
+    asked = run.record.tasks[task].method
+    measured = found.task.metrics if asked is None else (LETTER_ACCURACY,)
+    metrics: Mapping[str, Metric] = {one.name: one for one in measured}
     if metric not in metrics:
         raise DataError(
             f"the installed task ({found.path}) has no metric {metric!r}."

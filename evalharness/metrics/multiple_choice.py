@@ -1,9 +1,10 @@
-"""Multiple choice by log-likelihood: is the option that the model finds likeliest a right one?"""
+"""Multiple choice: is the option that a model finds likeliest, or whose letter it writes, right?"""
 
+import string
 from collections.abc import Callable, Sequence
 
 from evalharness.metrics.aggregation import mean
-from evalharness.metrics.responses import Measure, log_likelihoods
+from evalharness.metrics.responses import Measure, log_likelihoods, mean_over_draws
 from evalharness.records import Metric, Response, Sample
 
 
@@ -33,4 +34,19 @@ ACCURACY_NORM = Metric(
     measure=_accuracy(lambda log_probability, choice: log_probability / len(choice)),
     aggregate=mean(),
     signature="argmax of the log-probability per character",
+)
+
+LETTERS = string.ascii_uppercase
+"""What options are named by where a model is asked for one (see letters.py)."""
+
+
+def _is_right(sample: Sample, text: str) -> tuple[float]:
+    return (float(text in sample.references),)
+
+
+LETTER_ACCURACY = Metric(
+    "letter_accuracy",
+    measure=mean_over_draws(_is_right),
+    aggregate=mean(),
+    signature="asked for the letter of the right option; an answer without one is wrong",
 )

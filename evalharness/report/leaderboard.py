@@ -5,10 +5,10 @@ All numbers are formatted here and all places computed; templates only lay out.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalharness.compare.runs import run_labels
-from evalharness.report.text import amount, interval, number, short, visible
+from evalharness.report.text import amount, interval, money, number, short, visible
 from evalharness.results import MetricResult, Results, RunRecord, TaskResult
 
 Run = tuple[RunRecord, Results]
@@ -40,7 +40,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A task with its primary metric; `mismatch` says why its cells do not compare, or is ""."""
+    """A task with its primary metric; `mismatch` says why its cells do not compare, or is "".
+
+    Where runs have several primary metrics, `metric` names them all, and each cell its own.
+    """
 
     task: str
     anchor: str
@@ -59,11 +62,15 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run of a model; `heading` names its series where it is the first one of it."""
+    """One run of a model; `heading` names its series where it is the first one of it.
+
+    price  of all its answers, "–" where none was given
+    """
 
     model: str
     full_name: str
     cells: tuple[Cell, ...]
+    price: str
     in_series: bool
     heading: str
 
@@ -78,12 +85,21 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Leaderboard:
-    """Families over columns, and a row for each run; the rows of a series follow one another."""
+    """Families over columns, and a row for each run; the rows of a series follow one another.
+
+    `has_prices` says that one of the rows has a price.
+    """
 
     families: tuple[Family, ...]
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    has_prices: bool
     series: tuple[Series, ...]
+
+    @property
+    def width(self) -> int:
+        """The number of columns after that of the models."""
+        return len(self.columns) + self.has_prices
 
 
 def order_runs(runs: Sequence[Run]) -> list[Run]:
@@ -136,6 +152,7 @@ def build_leaderboard(runs: Sequence[Run]) -> Leaderboard:
         ),
         columns=tuple(columns),
         rows=tuple(_rows(runs, cells)),
+        has_prices=any(_price(results) for _, results in runs),
         series=series_of(runs),
     )
 
@@ -148,19 +165,24 @@ def _rows(runs: Sequence[Run], columns: Sequence[Sequence[Cell]]) -> Iterator[Ro
             model=short(label),
             full_name=visible(label),
             cells=tuple(column[index] for column in columns),
+            price=money(_price(results)),
             in_series=bool(series),
             heading=short(series) if series != before else "",
         )
         before = series
 
 
+def _price(results: Results) -> float:
+    return sum(task.cost.price for task in results.tasks.values())
+
+
 def _column(name: str, place: int, runs: Sequence[Run]) -> Column:
     tasks = [results.tasks[name] for _, results in runs if name in results.tasks]
-    metric_name, metric = _primary(tasks[0])
+    _, metric = _primary(tasks[0])
     return Column(
         task=short(name),
         anchor=f"task-{place}",
-        metric=short(metric_name),
+        metric=short(" or ".join(_primary_names(tasks))),
         direction=direction(metric),
         mismatch=_mismatch(tasks),
     )
@@ -168,6 +190,11 @@ def _column(name: str, place: int, runs: Sequence[Run]) -> Column:
 
 def _primary(task: TaskResult) -> tuple[str, MetricResult]:
     return next(iter(task.metrics.items()))
+
+
+def _primary_names(tasks: Sequence[TaskResult | None]) -> list[str]:
+    """The names of the primary metrics, each once."""
+    return list(dict.fromkeys(_primary(task)[0] for task in tasks if task is not None))
 
 
 def direction(metric: MetricResult) -> str:
@@ -195,9 +222,15 @@ def _mismatch(tasks: Sequence[TaskResult]) -> str:
 
 
 def primary_cells(tasks: Sequence[TaskResult | None], comparable: bool) -> list[Cell]:
-    """The cells of a task's first metric."""
+    """The cells of a task's first metric, which they name where it is not that of all runs."""
     metrics = [None if task is None else _primary(task)[1] for task in tasks]
-    return metric_cells(metrics, tasks, comparable)
+    cells = metric_cells(metrics, tasks, comparable)
+    if len(_primary_names(tasks)) < 2:
+        return cells
+    return [
+        cell if task is None else replace(cell, note=_joined(short(_primary(task)[0]), cell.note))
+        for cell, task in zip(cells, tasks, strict=True)
+    ]
 
 
 def metric_cells(
@@ -220,21 +253,27 @@ def _cell(
     scale: tuple[float, float] | None,
     best: bool,
 ) -> Cell:
-    if metric is None or task is None:
+    if task is None:
         return Cell("–", "", "", "not run", None, False)
+    if metric is None:
+        return Cell("–", "", "", "not measured", None, False)
     n = f"n = {amount(task.n)}"
     failed = task.validity.failed
     thinking = task.validity.unfinished_thinking
-    notes = (
+    note = _joined(
+        "asked for the letter" if task.method is not None else "",
         f"{amount(failed)} of {amount(task.n)} samples failed" if failed else "",
         f"{amount(thinking)} of {amount(task.n)} ended before the thinking did" if thinking else "",
     )
-    note = "; ".join(filter(None, notes))
     if metric.value is None:
         return Cell("undefined", "", n, note, None, False)
     return Cell(
         number(metric.value, metric), interval(metric), n, note, _glyph(metric, scale), best
     )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _near_best(metrics: Sequence[MetricResult | None]) -> list[bool]:

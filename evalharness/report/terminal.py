@@ -21,6 +21,9 @@ def print_table(runs: Sequence[Run], console: Console) -> None:
         cells = [_text(row.cells[place]) for row in board.rows]
         metric = f"{column.metric} ({column.direction})"
         table.add_row(Text(column.task), Text(metric), *cells)
+    if board.has_prices:
+        table.add_section()
+        table.add_row("price", "of all answers", *(row.price for row in board.rows))
     console.print(table)
     for series in board.series:
         console.print(Text(f"series {series.name}: steps {', '.join(series.steps)}"))

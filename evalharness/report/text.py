@@ -59,6 +59,15 @@ def amount(count: int) -> str:
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def money(price: float) -> str:
+    """A price in the currency of the user's own, "–" for none; small ones have more decimals."""
+    if price == 0:
+        return "–"
+    if price < 0.0001:
+        return "< 0.0001"
+    return f"{price:.2f}" if price >= 1 else f"{price:.4f}"
+
+
 def size(count: int) -> str:
     """Bytes in the unit that fits."""
     if count == 0:

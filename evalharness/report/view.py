@@ -14,7 +14,7 @@ from evalharness.report.leaderboard import (
     order_runs,
     order_tasks,
 )
-from evalharness.report.text import amount, number, short, size, visible
+from evalharness.report.text import amount, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
 
 
@@ -126,7 +126,7 @@ def _banners(runs: Sequence[Run], leaderboard: Leaderboard) -> tuple[str, ...]:
     mismatched = [column.task for column in leaderboard.columns if column.mismatch]
     if mismatched:
         banners.append(f"Runs that cannot be compared stand together in: {', '.join(mismatched)}.")
-    return (*banners, *_skipped(runs))
+    return (*banners, *_lettered(runs), *_skipped(runs))
 
 
 def _partial(runs: Sequence[Run]) -> list[str]:
@@ -146,6 +146,22 @@ def _partial(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def _lettered(runs: Sequence[Run]) -> list[str]:
+    """A line for each model and reason, with the tasks that were measured by letters."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for _, results in runs:
+        for name, task in results.tasks.items():
+            if task.method is not None:
+                key = (results.model.name, task.method.reason)
+                tasks.setdefault(key, []).append(short(name))
+    return [
+        f"{short(model)} was asked for the letter of the right option in {', '.join(names)}, which "
+        "is another measurement than comparing how likely the options are: "
+        f"{visible(reason)}."
+        for (model, reason), names in tasks.items()
+    ]
+
+
 def _skipped(runs: Sequence[Run]) -> list[str]:
     """A line for each model and reason, with the tasks that were left out for it."""
     tasks: dict[tuple[str, str], list[str]] = {}
@@ -160,9 +176,13 @@ def _skipped(runs: Sequence[Run]) -> list[str]:
 
 def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> TaskSection:
     tasks = [results.tasks.get(name) for _, results in runs]
-    (first, *_) = [task for task in tasks if task is not None]
+    measured = [task for task in tasks if task is not None]
     record = next(record.tasks[name] for record, _ in runs if name in record.tasks)
-    metrics = list(first.metrics)
+    # Those of the first run stand first; others are of runs that were asked in another way.
+    metrics: dict[str, MetricResult] = {}
+    for task in measured:
+        for metric, result in task.metrics.items():
+            metrics.setdefault(metric, result)
     columns = [
         metric_cells(
             [None if task is None else task.metrics.get(metric) for task in tasks],
@@ -181,19 +201,15 @@ def _section(name: str, anchor: str, mismatch: str, runs: Sequence[Run]) -> Task
         ),
         facts=_task_facts(record),
         headings=tuple(
-            Heading(
-                short(metric),
-                direction(first.metrics[metric]),
-                visible(first.metrics[metric].signature),
-            )
-            for metric in metrics
+            Heading(short(metric), direction(result), visible(result.signature))
+            for metric, result in metrics.items()
         ),
         rows=tuple(
             TableRow(label, tuple(column[index] for column in columns))
             for index, label in enumerate(names)
             if tasks[index] is not None
         ),
-        slices=_slices(first, tasks, names),
+        slices=_slices(measured[0], tasks, names),
         validity=_validity(tasks, names),
         cost=_cost(tasks, names),
     )
@@ -278,17 +294,18 @@ def _validity(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> Plain
 
 def _prompts(task: TaskResult) -> str:
     """In what form the model was asked: runs that differ in it alone have one prompt hash."""
-    if task.chat is None:
-        return "plain text"
-    parts = ["chat"]
-    if task.chat.system_prompt:
+    parts = ["plain text" if task.chat is None else "chat"]
+    if task.chat is not None and task.chat.system_prompt:
         parts.append("system prompt")
-    if task.chat.fewshot_as is not None:
+    if task.chat is not None and task.chat.fewshot_as is not None:
         parts.append(f"examples as {task.chat.fewshot_as}")
+    if task.method is not None:
+        parts.append("asked for the letter")
     return ", ".join(parts)
 
 
 def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTable:
+    priced = any(task.cost.price for task in tasks if task is not None)
     headings = (
         "Model",
         "Seconds",
@@ -298,6 +315,7 @@ def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTabl
         "Computed",
         "Generated",
         "Peak memory",
+        *(("Price",) if priced else ()),
     )
 
     def values(task: TaskResult) -> tuple[str, ...]:
@@ -308,6 +326,7 @@ def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTabl
             *(amount(count) for count in counts),
             amount(cost.generated_tokens),
             size(cost.peak_memory_bytes),
+            *((money(cost.price),) if priced else ()),
         )
 
     return _table(headings, tasks, names, values)

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Qwen3, DeepSeek-R1, SmolLM3 and most others; Mistral's models that think.
-_PAIRS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
-
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -21,6 +18,10 @@ class Marks:
         the prompt is a word of whoever wrote the prompt.
         """
         return prompt.rstrip().endswith(self.opening)
+
+
+# Qwen3, DeepSeek-R1, SmolLM3 and most others; Mistral's models that think.
+_KNOWN = (Marks("<think>", "</think>"), Marks("[THINK]", "[/THINK]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,12 @@ def find_marks(knows: Callable[[str], bool], template: str | None) -> Marks | No
 
     A model that neither of them prepares for thinking may write such a mark like any other text.
     """
-    for opening, closing in _PAIRS:
-        if (knows(opening) and knows(closing)) or closing in (template or ""):
-            return Marks(opening, closing)
+    for marks in _KNOWN:
+        if (knows(marks.opening) and knows(marks.closing)) or marks.closing in (template or ""):
+            return marks
     return None
+
+
+def marks_in(text: str) -> Marks | None:
+    """The marks that a text has, for where neither vocabulary nor template can be seen."""
+    return next((one for one in _KNOWN if one.opening in text or one.closing in text), None)

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 MODEL = "toy"
+LIKELIEST = " four"
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,9 @@ def honest(call: Call) -> Reply:
     prompt = call.body["prompt"]
     if call.body.get("echo"):
         return Reply(body={"choices": [echo(prompt)], "usage": usage(prompt, 0)})
+    if call.body.get("max_tokens") == 1:
+        choice = {"text": LIKELIEST, "finish_reason": "length"}
+        return Reply(body={"choices": [choice], "usage": usage(prompt, 1)})
     choice = {"text": f" after {prompt[-40:]}", "finish_reason": "stop"}
     return Reply(body={"choices": [choice], "usage": usage(prompt, 3)})
 
@@ -197,7 +201,7 @@ def echo(prompt: str, *, start: str = "", offsets: bool = True) -> dict[str, Any
             "token_logprobs": values,
             "top_logprobs": [
                 None,
-                *({" four": -5.0 if len(token) == 5 else -0.5} for token in read[1:]),
+                *({LIKELIEST: -5.0 if len(token) == 5 else -0.5} for token in read[1:]),
             ],
         },
     }

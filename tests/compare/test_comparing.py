@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from evalharness.compare.samples import common_samples, read_samples
 from evalharness.errors import UsageError
 from evalharness.metrics.aggregation import mean, ratio_of_sums
-from evalharness.metrics.multiple_choice import ACCURACY
+from evalharness.metrics.multiple_choice import ACCURACY, LETTER_ACCURACY
 from evalharness.records import Metric
-from evalharness.results import ChatForm
+from evalharness.results import ChatForm, Method
 from tests.compare.runs import (
     TER,
     catalogue,
@@ -90,6 +90,26 @@ def test_runs_that_were_asked_or_scored_otherwise_are_refused_by_name(
     (row,) = compare([baseline, other], allow_mismatch=True).rows
     assert len(row.mismatches) == 1
     assert expected in row.mismatches[0]
+
+
+LETTER = {"method": Method(name="letter", reason="it scores no texts")}
+
+
+def by_letters(folder: Path, right: int) -> str:
+    rows = [
+        sample_row(f"q{number}", {"letter_accuracy": [float(number < right)]})
+        for number in range(40)
+    ]
+    return write_made_up(folder, rows, metrics=(LETTER_ACCURACY,), task_changes=LETTER)
+
+
+def test_runs_by_letters_are_compared_with_each_other_only(tmp_path: Path, baseline: str) -> None:
+    """The metric of letters is the method's, which no task has among its own."""
+    first, second = by_letters(tmp_path / "a", 10), by_letters(tmp_path / "b", 30)
+    (row,) = compare([first, second]).rows
+    assert (row.metric, row.difference.difference) == ("letter_accuracy", 0.5)
+    (left_out,) = compare([baseline, first]).left_out
+    assert "method: letter, the baseline has the task's own" in left_out.reason
 
 
 def test_other_prompts_of_some_samples_are_counted(tmp_path: Path, baseline: str) -> None:

@@ -16,9 +16,8 @@ class HuggingfaceOptions(CheckpointOptions):
     device_map           how accelerate spreads the weights over devices, in place of `device`
     trust_remote_code    run the Python files that the checkpoint brings
     batch_size           requests in a batch, at most; changes speed and memory only
-    source_language      what an encoder-decoder model of many languages reads, by its tokenizer's
-                         code; and what it writes
-    target_language
+    source_language      what an encoder-decoder model of several languages reads, and
+    target_language      what it writes, by the codes of its tokenizer
     """
 
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None

@@ -36,9 +36,9 @@ class SourceTokenizer(LibraryTokenizer):
         )
         self._direction = direction
         self._unspoken |= direction.languages
-        text, whole = self._plain("a"), self._whole(["a"])[0]
-        first = next(i for i in range(len(whole)) if whole[i : i + len(text)] == text)
-        self._before, self._behind = whole[:first], whole[first + len(text) :]
+        self._before, self._behind = self._around(self._whole(["a"])[0])
+        # A mark of the language is a part of the text to the tokenizer, and must not be cut off.
+        self._kept, _ = self._around(self.encode(["a"])[0])
 
     @property
     def largest_token(self) -> int:
@@ -57,8 +57,8 @@ class SourceTokenizer(LibraryTokenizer):
         return list(found["input_ids"])
 
     def shortened(self, tokens: Sequence[int], length: int) -> list[int]:
-        """The end of a source, with the special tokens around it."""
-        before, behind = self._before, self._behind
+        """The end of a source, with the language and the special tokens around it."""
+        before, behind = self._kept, self._behind
         body = tokens[len(before) : len(tokens) - len(behind)]
         room = max(0, length - len(before) - len(behind))
         return [*before, *body[len(body) - room :], *behind]
@@ -72,6 +72,12 @@ class SourceTokenizer(LibraryTokenizer):
     def started(self, text: str) -> str:
         """The same: no token starts a text that is scored without a prompt, which is refused."""
         return self.opened(text)
+
+    def _around(self, tokens: list[int]) -> tuple[list[int], list[int]]:
+        """What is put before and behind the text "a", which these tokens are of."""
+        text = self._plain("a")
+        first = next(i for i in range(len(tokens)) if tokens[i : i + len(text)] == text)
+        return tokens[:first], tokens[first + len(text) :]
 
     def _whole(self, texts: Sequence[str]) -> list[list[int]]:
         return list(self._tokenizer(list(texts), verbose=False)["input_ids"])

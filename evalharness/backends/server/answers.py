@@ -13,17 +13,28 @@ class CachedTokens(_Answer):
     cached_tokens: int | None = Field(default=None, ge=0)
 
 
+class ReasoningTokens(_Answer):
+    reasoning_tokens: int | None = Field(default=None, ge=0)
+
+
 class Usage(_Answer):
     """Tokens as the server counts them, which is what it is paid for."""
 
     prompt_tokens: int = Field(default=0, ge=0)
     completion_tokens: int | None = Field(default=None, ge=0)
     prompt_tokens_details: CachedTokens | None = None
+    completion_tokens_details: ReasoningTokens | None = None
 
     @property
     def cached_tokens(self) -> int:
         details = self.prompt_tokens_details
         return min(self.prompt_tokens, (details and details.cached_tokens) or 0)
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Those of the completion that were thinking, which hosted services count but keep."""
+        details = self.completion_tokens_details
+        return (details and details.reasoning_tokens) or 0
 
 
 class EchoedTokens(_Answer):
@@ -56,10 +67,15 @@ class Completion(_Answer):
 
 
 class ChatMessage(_Answer):
-    """`content` is the answer; what a reasoning model thought stands apart and is left there."""
+    """`content` is the answer; what a model thought before it may stand apart.
+
+    vLLM calls it `reasoning`, and did call it `reasoning_content` as others do.
+    """
 
     content: str | None = None
     refusal: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
 
 
 class ChatChoice(_Answer):

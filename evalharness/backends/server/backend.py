@@ -31,7 +31,7 @@ from evalharness.records import (
 )
 
 # Raised when requests or the reading of answers change in a way that changes answers.
-SERVER_VERSION = 1
+SERVER_VERSION = 2
 
 
 def open_server(spec: ModelSpec) -> "ServerBackend":
@@ -73,7 +73,7 @@ class ServerBackend:
         self._address = address
         self._key = key
         self._options = options
-        self._writer = Writer(opened.dialect)
+        self._writer = Writer(opened.dialect, options.marks)
         self._chats: bool | None = None
         self._scoring: tuple[Reader | None, str] | None = None
         self.load_seconds = load_seconds
@@ -88,6 +88,7 @@ class ServerBackend:
             "temperature": options.temperature,
             "start": options.start,
             "extra_body": canonical(options.extra_body).decode(),
+            "thinking_marks": options.thinking_marks or "",
         }
         self.model = Model(
             spec=spec.text,

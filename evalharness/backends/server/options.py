@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, Json, field_validator
 
+from evalharness.transformer.thinking import Marks
+
 # What requests say themselves; an extra body may add to it but not contradict it.
 _OWN_FIELDS = (
     "model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p",
@@ -24,6 +26,8 @@ class ServerOptions(BaseModel):
     revision     which state of the model is served, in your words; in place of the server's
                  system_fingerprint, which some services change from hour to hour
     extra_body   further fields of every request, as JSON
+    thinking_marks  what the model writes around its thinking, as OPENING...CLOSING, where that is
+                 neither <think>...</think> nor [THINK]...[/THINK]
 
     These do not: concurrency (requests at once), timeout (seconds for each attempt), retries,
     key_variable (the environment variable that holds the key), input_price and output_price (of a
@@ -35,12 +39,25 @@ class ServerOptions(BaseModel):
     start: str = ""
     revision: str | None = None
     extra_body: Json[dict[str, Any]] = Field(default_factory=dict)
+    thinking_marks: str | None = None
     concurrency: int = Field(default=8, ge=1, le=1024)
     timeout: float = Field(default=300.0, gt=0, le=86_400)
     retries: int = Field(default=6, ge=0, le=100)
     key_variable: str | None = None
     input_price: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     output_price: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    @property
+    def marks(self) -> Marks | None:
+        """`thinking_marks` apart, or None where none are given."""
+        return None if self.thinking_marks is None else Marks(*self.thinking_marks.split("..."))
+
+    @field_validator("thinking_marks")
+    @classmethod
+    def _two_marks(cls, value: str | None) -> str | None:
+        if value is not None and [bool(part) for part in value.split("...")] != [True, True]:
+            raise ValueError("expected OPENING...CLOSING, such as <think>...</think>")
+        return value
 
     @field_validator("extra_body")
     @classmethod

@@ -13,8 +13,9 @@ from typing import Any
 
 from evalharness.backends.server.answers import Completion, CompletionChoice, PromptToken
 from evalharness.backends.server.client import Client
-from evalharness.backends.server.faults import GaveUpError, RefusedError, ServerError
-from evalharness.backends.server.writing import fewer_shots, token_cost
+from evalharness.backends.server.faults import GaveUpError, RefusedError, ServerError, mended
+from evalharness.backends.server.reading import token_cost
+from evalharness.backends.server.writing import fewer_shots
 from evalharness.records import (
     Failure,
     LogLikelihood,
@@ -65,8 +66,7 @@ def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
     if offsets is None or len(offsets) != number or offsets != sorted(offsets) or offsets[0] < 0:
         # SGLang says that every token begins at -1.
         offsets = [0, *accumulate(len(token) for token in found.tokens)][:-1]
-    # A token that starts a text, such as <s>, is counted by some but is not in the text.
-    shift = max(0, offsets[-1] + len(found.tokens[-1]) - len(choice.text))
+    shift = _shift(found.tokens, offsets, choice.text)
     tops = found.top_logprobs or []
     return [
         ReadToken(
@@ -79,6 +79,23 @@ def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
             zip(found.tokens, offsets, found.token_logprobs, strict=True)
         )
     ]
+
+
+def _shift(tokens: Sequence[str], offsets: Sequence[int], text: str) -> int:
+    """By how much places are counted too high: that by which most of the tokens are where they say.
+
+    A token that starts a text, such as <s>, is counted by some but is not in the text. Neither is
+    one that ends texts, where that is what was written after the prompt.
+    """
+    surplus = max(0, offsets[-1] + len(tokens[-1]) - len(text))
+    return max(
+        (surplus, 0, len(tokens[0])),
+        key=lambda shift: sum(
+            text.startswith(token, offset - shift)
+            for token, offset in zip(tokens, offsets, strict=True)
+            if token and offset >= shift
+        ),
+    )
 
 
 def _is_top(log_probability: float | None, top: dict[str, float] | None) -> bool:
@@ -211,14 +228,13 @@ def _value(token: ReadToken) -> float:
     return token.log_probability
 
 
-# One token more than the prompt alone, in the vocabularies that are in use.
-_PROBE = LogLikelihood("The sky is", " blue")
+_PROBE = "The sky is"
 
 
 async def find_reader(
     client: Client, model: str, start: str, extra: dict[str, Any]
 ) -> tuple[Reader | None, str]:
-    """The first method that this server knows, or None and why not.
+    """The first method by which this server scores as it writes, or None and why there is none.
 
     Raises ServerError where that cannot be found out: a server that is busy may have one.
     """
@@ -226,21 +242,40 @@ async def find_reader(
     for method in METHODS:
         reader = Reader(method, model, start, extra)
         try:
-            outcome = await reader.score(client, _PROBE)
+            problem = await _problem(client, reader)
         except RefusedError as error:
-            reason = reason or str(error)
-            continue
+            problem = str(error)
         except GaveUpError as error:
             # What some servers say to a field that they do not know.
             if error.status != 500:
                 raise ServerError(
                     f"whether {model!r} can score texts could not be found out: {error}."
                 ) from None
-            reason = reason or str(error)
-            continue
-        if isinstance(outcome, LogLikelihoodResponse) and outcome.log_probability < 0:
+            problem = str(error)
+        if not problem:
             return reader, ""
-        reason = reason or (
-            outcome.error if isinstance(outcome, Failure) else "its log-probabilities are all 0"
-        )
+        reason = reason or problem
     return None, reason
+
+
+async def _problem(client: Client, reader: Reader) -> str:
+    """Why the scores of a reader are not those of the model, or "".
+
+    What the model writes greedily must be what it finds likeliest. llama-cpp-python gives each
+    token the probability that it would have once more, where the model has no token that starts
+    texts (https://github.com/abetlen/llama-cpp-python/issues/1983).
+    """
+    # One token more than the probe alone, in the vocabularies that are in use.
+    outcome = await reader.score(client, LogLikelihood(_PROBE, " blue"))
+    if isinstance(outcome, Failure):
+        return outcome.error
+    body = {**reader.extra, "model": reader.model, "prompt": _PROBE, "temperature": 0}
+    answer = await client.post("completions", body | {"max_tokens": 1}, Completion)
+    written = answer.choices[0].text
+    outcome = await reader.score(client, LogLikelihood(_PROBE, written))
+    if isinstance(outcome, LogLikelihoodResponse) and outcome.greedy:
+        return "" if outcome.log_probability < 0 else "its log-probabilities are all 0"
+    return (
+        f"its log-probabilities are not those of what it writes: after {_PROBE!r} comes "
+        f"{mended(written)[:20]!r}, which by them is not the likeliest"
+    )

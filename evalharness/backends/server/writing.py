@@ -1,19 +1,13 @@
-"""Generation by a server: what is sent, what comes back, and what this server will not have."""
+"""Generation by a server: what is sent, and what this server will not have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from evalharness.backends.server.answers import (
-    Chat,
-    ChatChoice,
-    Completion,
-    CompletionChoice,
-    Usage,
-)
+from evalharness.backends.server.answers import Chat, Completion
 from evalharness.backends.server.client import Client
-from evalharness.backends.server.faults import RefusedError, mended
-from evalharness.engine.stopping import cut
+from evalharness.backends.server.faults import RefusedError
+from evalharness.backends.server.reading import read_response
 from evalharness.records import (
     Cost,
     Failure,
@@ -22,10 +16,12 @@ from evalharness.records import (
     Message,
     Outcome,
     Prompt,
+    Response,
+    as_text,
     whole_prompt,
 )
+from evalharness.transformer.thinking import Marks
 
-Finish = Literal["stop", "end", "length"]
 # OpenAI's limit; other texts are cut here, where they were sent in vain.
 _STOP_STRINGS_SENT = 4
 # What a server is asked first, to see whether it answers.
@@ -76,20 +72,29 @@ class Dialect:
 
 
 class Writer:
-    """Asks for texts, and remembers how the server wants to be asked."""
+    """Asks for texts, and remembers how the server wants to be asked.
 
-    def __init__(self, dialect: Dialect) -> None:
+    marks: what the model writes around its thinking; None for those that most models use
+    """
+
+    def __init__(self, dialect: Dialect, marks: Marks | None = None) -> None:
         self.dialect = dialect
+        self._marks = marks
 
-    async def ask(self, client: Client, request: Generation, prompt: Prompt) -> Completion | Chat:
-        """Raises RequestError and ServerError as `Client.post` does."""
+    async def ask(
+        self, client: Client, request: Generation, prompt: Prompt
+    ) -> tuple[Completion | Chat, Dialect]:
+        """The answer, and how it was asked for.
+
+        Raises RequestError and ServerError as `Client.post` does.
+        """
         while True:
             asked = self.dialect
             path, body = asked.body(request, prompt)
             try:
                 if path == "completions":
-                    return await client.post(path, body, Completion)
-                return await client.post(path, body, Chat)
+                    return await client.post(path, body, Completion), asked
+                return await client.post(path, body, Chat), asked
             except RefusedError as error:
                 other = asked.adapted(error)
                 if other is None:
@@ -100,17 +105,45 @@ class Writer:
     async def write(self, client: Client, request: Generation) -> Outcome:
         """The text, without as many of the earliest shots as do not fit the server's context.
 
-        Raises RequestError and ServerError as `Client.post` does.
+        A stop string that ended a text within its thinking was none; the text is asked for again,
+        and from then on texts are cut here. Raises RequestError and ServerError as `Client.post`
+        does.
         """
         dropped = 0
+        in_vain = Cost()
         while True:
             shortened = replace(request, shots=request.shots[dropped:])
+            prompt = whole_prompt(shortened)
             try:
-                answer = await self.ask(client, shortened, whole_prompt(shortened))
+                answer, asked = await self.ask(client, shortened, prompt)
             except RefusedError as error:
                 dropped = fewer_shots(error, len(request.shots), dropped)
-            else:
-                return _response(answer, request.stop, dropped)
+                continue
+            continued = prompt if isinstance(answer, Completion) else ""
+            outcome = read_response(answer, request, as_text(continued), self._marks)
+            if isinstance(outcome, Failure):
+                return outcome
+            if not _stopped_thinking(outcome, request, asked):
+                cost = _sum(in_vain, outcome.cost)
+                return replace(outcome, dropped_shots=dropped, cost=cost)
+            in_vain = _sum(in_vain, outcome.cost)
+            self.dialect = replace(self.dialect, sends_stop=False)
+
+
+def _stopped_thinking(response: Response, request: Generation, asked: Dialect) -> bool:
+    """May a stop string that was sent have ended the text in the middle of its thinking?"""
+    if not isinstance(response, GenerationResponse) or not response.unfinished_thinking:
+        return False
+    return response.finish != "length" and bool(request.stop) and asked.sends_stop
+
+
+def _sum(one: Cost, other: Cost) -> Cost:
+    """Of tokens; the seconds and the price are known later."""
+    return Cost(
+        prompt_tokens=one.prompt_tokens + other.prompt_tokens,
+        computed_tokens=one.computed_tokens + other.computed_tokens,
+        generated_tokens=one.generated_tokens + other.generated_tokens,
+    )
 
 
 def fewer_shots(refused: RefusedError, shots: int, dropped: int) -> int:
@@ -124,44 +157,8 @@ def fewer_shots(refused: RefusedError, shots: int, dropped: int) -> int:
     return shots - (shots - dropped) // 2
 
 
-def _response(answer: Completion | Chat, stop: Sequence[str], dropped: int) -> Outcome:
-    choice = answer.choices[0]
-    if choice.finish_reason == "content_filter":
-        return Failure("the service withheld the answer (content_filter)")
-    text, stopped = cut(mended(_text(choice)), stop)
-    return GenerationResponse(
-        text=text,
-        finish="stop" if stopped else _finish(choice, stop),
-        dropped_shots=dropped,
-        cost=token_cost(answer.usage),
-    )
-
-
-def _text(choice: CompletionChoice | ChatChoice) -> str:
-    if isinstance(choice, CompletionChoice):
-        return choice.text
-    return choice.message.content or choice.message.refusal or ""
-
-
-def _finish(choice: CompletionChoice | ChatChoice, stop: Sequence[str]) -> Finish:
-    """Servers cut stop strings off, and most do not say whether it was one that ended a text."""
-    if choice.finish_reason == "length":
-        return "length"
-    return "stop" if choice.stop_reason in stop else "end"
-
-
-def token_cost(usage: Usage | None) -> Cost:
-    """The tokens that the server counted; those that it had in a cache were not computed."""
-    if usage is None:
-        return Cost()
-    return Cost(
-        prompt_tokens=usage.prompt_tokens,
-        computed_tokens=usage.prompt_tokens - usage.cached_tokens,
-        generated_tokens=usage.completion_tokens or 0,
-    )
-
-
 async def probe(client: Client, writer: Writer, prompt: Prompt) -> Completion | Chat:
     """Ask for one token, so that a wrong key or name is known before anything else is asked."""
     request = Generation(prompt, max_tokens=1)
-    return await writer.ask(client, request, request.prompt)
+    answer, _ = await writer.ask(client, request, request.prompt)
+    return answer
