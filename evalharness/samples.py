@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from evalharness.languages import language_name
 from evalharness.records import (
     Generation,
     LogLikelihood,
@@ -10,6 +11,7 @@ from evalharness.records import (
     PseudoLogLikelihood,
     Request,
     RollingLogLikelihood,
+    Row,
     Sample,
     Sampling,
     WholeText,
@@ -94,6 +96,70 @@ def generation(
     )
 
 
+def translation(
+    *,
+    id: str,
+    languages: tuple[str, str],
+    source: str,
+    references: Sequence[str],
+    max_tokens: int = 256,
+    group: str | None = None,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A segment to be translated from the first into the second of `languages` (their codes).
+
+    The prompt is "English phrase: ...", an empty line, "French phrase:"; the answer is one line.
+    Raises ValueError for an empty reference and none at all, UsageError for an unknown code.
+    """
+    _refuse_one_text(references=references)
+    for number, reference in enumerate(references, start=1):
+        if not isinstance(reference, str) or not reference.strip():
+            raise ValueError(f"reference {number} is empty")
+    asked, wanted = map(language_name, languages)
+    return generation(
+        id=id,
+        prompt=f"{asked} phrase: {source}\n\n{wanted} phrase:",
+        references=references,
+        max_tokens=max_tokens,
+        stop=("\n",),
+        source=source,
+        group=group,
+        slices=slices,
+    )
+
+
+def translation_of_row(row: Row, languages: tuple[str, str], max_tokens: int = 256) -> Sample:
+    """A row of a test set in local files: `id`, `src`, and `refs` (a list) or one `ref`.
+
+    A field `doc_id` groups the segments of a document.
+    """
+    return translation(
+        id=str(row["id"]),
+        languages=languages,
+        source=row["src"],
+        references=[row["ref"]] if "ref" in row and "refs" not in row else row["refs"],
+        max_tokens=max_tokens,
+        group=str(row["doc_id"]) if "doc_id" in row else None,
+    )
+
+
+def translation_of_pair(row: Row, languages: tuple[str, str], max_tokens: int = 256) -> Sample:
+    """A row of `translation`, a text for each language, and the `row_number` of combined.Numbered.
+
+    Rows of local files are read too (see translation_of_row).
+    """
+    if "refs" in row:
+        return translation_of_row(row, languages, max_tokens)
+    texts = Row(row["translation"], row.location)
+    return translation(
+        id=row["row_number"],
+        languages=languages,
+        source=texts[languages[0]],
+        references=[texts[languages[1]]],
+        max_tokens=max_tokens,
+    )
+
+
 def likelihood_comparison(
     *,
     id: str,
@@ -155,6 +221,63 @@ def pseudo_likelihood_comparison(
     )
 
 
+def summary(
+    *,
+    id: str,
+    instruction: str,
+    document: str,
+    references: Sequence[str],
+    max_tokens: int,
+    slices: Mapping[str, str] | None = None,
+) -> Sample:
+    """A document to summarize: the instruction and a colon, the document, "Summary:".
+
+    Raises ValueError for a reference without text, and where there is none.
+    """
+    if not all(reference.strip() for reference in references):
+        raise ValueError("a reference summary is empty")
+    return generation(
+        id=id,
+        prompt=f"{instruction}:\n\n{document}\n\nSummary:",
+        references=references,
+        max_tokens=max_tokens,
+        source=document,
+        slices=slices,
+    )
+
+
+def factual_pair(
+    *,
+    id: str,
+    prompts: tuple[str, str],
+    correct: str,
+    corrupted: str,
+    group: str,
+    slices: Mapping[str, str],
+) -> Sample:
+    """A true and a corrupted summary of one document, whose likelihoods are compared.
+
+    The true one comes first, then the corrupted one, after the document; then both without it.
+    White space around a summary does not count.
+
+    prompts  what is asked with the document, and the same without it
+    group    the document, by which pairs are not independent
+    Raises ValueError for an empty summary, and for two equal ones.
+    """
+    summaries = [correct.strip(), corrupted.strip()]
+    if not all(summaries):
+        raise ValueError("a summary is empty")
+    if summaries[0] == summaries[1]:
+        raise ValueError("the corrupted summary equals the correct one")
+    return likelihood_comparison(
+        id=id,
+        prompts=[prompts[0], prompts[0], prompts[1], prompts[1]],
+        continuations=[f" {summary}" for summary in summaries * 2],
+        group=group,
+        slices=slices,
+    )
+
+
 def rolling(
     *,
     id: str,
@@ -175,6 +298,11 @@ def rolling(
         group=group,
         slices=slices or {},
     )
+
+
+def place_of(row: Row) -> str:
+    """Where a row stands in its file, such as "row 12": an id where the data has none."""
+    return row.location.rpartition(", ")[2]
 
 
 def _refuse_one_text(**lists: Sequence[str]) -> None:

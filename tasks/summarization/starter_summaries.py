@@ -11,22 +11,22 @@ ten topics, see README.md. A summary has one sentence a line.
 from pathlib import Path
 
 from evalharness.extraction import first_paragraph
-from evalharness.metrics.rouge import ROUGE_1, ROUGE_2, ROUGE_L, ROUGE_LSUM
+from evalharness.metrics.extractiveness import SUMMARY_STATISTICS
+from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import summary
 from evalharness.sources import LocalFile
 
 DATA = Path(__file__).parent / "data"
-INSTRUCTION = "Summarize the following article in two sentences:"
 
 
 def sample(row: Row) -> Sample:
-    return generation(
+    return summary(
         id=row["id"],
-        prompt=f"{INSTRUCTION}\n\n{row['document']}\n\nSummary:",
+        instruction="Summarize the following article in two sentences",
+        document=row["document"],
         references=[row["summary"]],
         max_tokens=80,
-        source=row["document"],
         slices={"topic": row["topic"]},
     )
 
@@ -40,8 +40,9 @@ TASKS = (
         shots=LocalFile(DATA / "starter_summaries_shots.jsonl"),
         sample=sample,
         extract=first_paragraph,
-        metrics=(ROUGE_1, ROUGE_2, ROUGE_L, ROUGE_LSUM),
+        metrics=(*ALL_ROUGE, *SUMMARY_STATISTICS),
         licence="Apache-2.0",
         description="Two-sentence summaries of short invented news articles.",
+        size=60,
     ),
 )

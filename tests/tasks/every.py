@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from evalharness.combined import Joined, innermost, with_source
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import Concatenated, HubDataset, LocalFile, NotGiven, Shuffled
+from evalharness.sources import Concatenated, HubDataset, LocalFile, NotGiven
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -24,11 +25,10 @@ def written_rows(task: Task, name: str) -> Path:
 
 def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
-    if isinstance(source, Shuffled):
-        return is_elsewhere(source.source)
-    if isinstance(source, Concatenated):
-        return any(map(is_elsewhere, source.sources))
-    return isinstance(source, HubDataset | NotGiven)
+    inside = innermost(source)
+    if isinstance(inside, Concatenated):
+        return any(map(is_elsewhere, inside.sources))
+    return isinstance(inside, HubDataset | NotGiven | Joined)
 
 
 def _tasks() -> Iterator[tuple[str, Task]]:
@@ -45,13 +45,14 @@ def _testable() -> Iterator[tuple[str, Task]]:
         yield name, _with_rows(task, name)
         for one in task.alternatives:
             place = f"{name}--{one.name}"
-            other = replace(task, data=one.data, sample=one.sample, shots=one.shots)
+            # How many rows another place has is not said.
+            other = replace(task, data=one.data, sample=one.sample, shots=one.shots, size=0)
             yield place, _with_rows(other, place)
 
 
 def _with_rows(task: Task, name: str) -> Task:
     rows = LocalFile(written_rows(task, name))
-    data = rows if is_elsewhere(task.data) else task.data
+    data = with_source(task.data, rows) if is_elsewhere(task.data) else task.data
     # Few-shot examples that lie elsewhere are read like the rows: the last of them stand for them.
     shots = None if task.shots is not None and is_elsewhere(task.shots) else task.shots
     return replace(task, data=data, shots=shots)

@@ -7,7 +7,13 @@ import pytest
 from evalharness.backends import open_backend
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask
-from evalharness.records import Generation, GenerationResponse, Outcome, whole_prompt
+from evalharness.records import (
+    Generation,
+    GenerationResponse,
+    Outcome,
+    RollingLogLikelihood,
+    whole_prompt,
+)
 from evalharness.results import TaskResult
 from tests.tasks import versions
 from tests.tasks.every import ROWS, TASKS, prepared, written_rows
@@ -35,7 +41,9 @@ def test_all_rows_become_samples_that_ask_something(name: str) -> None:
         for request in sample.requests:
             prompt = whole_prompt(request)
             assert isinstance(prompt, str)
-            assert prompt == prompt.strip(" ")
+            # A text that is scored as a whole may begin with white space, as WikiText's do.
+            if not isinstance(request, RollingLogLikelihood):
+                assert prompt == prompt.strip(" ")
 
 
 @every_task
