@@ -43,6 +43,10 @@ bench-gpu: $(BENCHMARK_INSTALLED)
 	$(BIN)/python -m benchmarks.compare --device cuda --output benchmarks/results-gpu.json \
 		$(addprefix --row ,$(ROWS))
 
+# A report of 100,000 samples of 20 models, built and used.
+bench-report: $(BENCHMARK_INSTALLED)
+	$(BIN)/python -m benchmarks.large_report
+
 # Runs that are killed again and again must end as an undisturbed one.
 soak: install
 	$(BIN)/python -m benchmarks.soak

@@ -57,13 +57,15 @@ def _chosen(task: Task, choices: Mapping[str, str]) -> Task:
     for one in task.alternatives:
         if one.name == choice:
             return replace(
-                task, data=one.data, sample=one.sample, shots=one.shots, caveat=one.caveat
+                task, data=one.data, sample=one.sample, shots=one.shots, size=0, caveat=one.caveat
             )
     source = with_source(task.data, _own_source(task, choice))
     if isinstance(task.data, NotGiven):
         return replace(task, data=source)
     caveat = f"the data is {choice}, given by the user in the place of the task's own"
-    return replace(task, data=source, caveat=f"{task.caveat}; {caveat}" if task.caveat else caveat)
+    return replace(
+        task, data=source, size=0, caveat=f"{task.caveat}; {caveat}" if task.caveat else caveat
+    )
 
 
 def _own_source(task: Task, choice: str) -> Source:

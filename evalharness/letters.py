@@ -5,21 +5,17 @@ as one behind a server without log-probabilities, is shown the options by letter
 That is another measurement, by a metric of another name, which run.json and reports say.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from evalharness.chat import ask_in_chat
 from evalharness.extraction import find_letter
-from evalharness.metrics.multiple_choice import LETTER_ACCURACY, LETTERS
+from evalharness.metrics.multiple_choice import LETTER_ACCURACY
 from evalharness.preparation import PreparedTask, prompt_hash, why_unsupported
 from evalharness.records import Backend, Generation, LogLikelihood, Sample
 from evalharness.results import Method, RunConfiguration
-from evalharness.samples import with_shots
-
-# A word that a prompt ends with for the answer to follow, such as "Answer:".
-_CUE = re.compile(r"\n[^\S\n]*([^\W\d_]+[^\S\n]?[::])\s*\Z")
+from evalharness.samples import LETTERS, listed_options, with_shots, without_cue
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +122,10 @@ def lettered_prompt(prompt: str, choices: Sequence[str]) -> str:
 
     choices: none where the prompt lists them by letters already
     """
-    cue = _CUE.search(prompt)
-    body = prompt[: cue.start()] if cue else prompt.rstrip()
+    body, cue = without_cue(prompt)
     question = (
         "Which option is right?" if cue or not choices else "Which option continues the text?"
     )
-    options = [
-        f"{letter}. {choice.strip()}"
-        for letter, choice in zip(LETTERS[: len(choices)], choices, strict=True)
-    ]
+    options = [listed_options([choice.strip() for choice in choices])] if choices else []
     asked = f"{question} Answer with its letter."
-    return "\n".join([body, *options, asked, cue[1] if cue else "Answer:"])
+    return "\n".join([body if cue else body.rstrip(), *options, asked, cue or "Answer:"])

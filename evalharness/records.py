@@ -234,14 +234,17 @@ Outcome = Response | Failure
 class Row(Mapping[str, Any]):
     """One row of a data set, which knows where it stands (`location`: file and row number).
 
+    `number` counts the rows of its file or split from 1: an id for rows that have none of their own
+    and may be repeated. It is 0 where rows are not counted.
     Reading a field that is not there raises DataError with file, row and the nearest field.
     """
 
-    __slots__ = ("_fields", "location")
+    __slots__ = ("_fields", "location", "number")
 
-    def __init__(self, fields: Mapping[str, Any], location: str) -> None:
+    def __init__(self, fields: Mapping[str, Any], location: str, number: int = 0) -> None:
         self._fields = fields
         self.location = location
+        self.number = number
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._fields:
@@ -253,6 +256,7 @@ class Row(Mapping[str, Any]):
         return self._fields[name]
 
     def __contains__(self, name: object) -> bool:
+        # Mapping's own asks __getitem__ for a KeyError.
         return name in self._fields
 
     def __iter__(self) -> Iterator[str]:

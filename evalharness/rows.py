@@ -19,12 +19,11 @@ def read_rows(content: bytes, suffix: str, where: str) -> Iterator[Row]:
         raise DataError(
             f"{where}: unknown kind of file {suffix!r}; known are {', '.join(READERS)}."
         )
-    empty = True
-    for place, fields in READERS[suffix](content, where):
-        empty = False
-        yield Row(fields, f"{where}, {place}")
+    number = 0
+    for number, (place, fields) in enumerate(READERS[suffix](content, where), start=1):
+        yield Row(fields, f"{where}, {place}", number)
     # A catalogue of messages may have none that is translated; others of its kind stand beside it.
-    if empty and suffix != ".po":
+    if number == 0 and suffix != ".po":
         raise DataError(f"{where} has no rows.")
 
 

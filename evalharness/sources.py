@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class ParallelFiles:
                 if not reference.strip():
                     raise DataError(f"{path}, line {number}: the reference is empty.")
             fields = {"id": str(number), "src": text, "refs": references}
-            yield Row(fields, f"{self.source}, line {number}")
+            yield Row(fields, f"{self.source}, line {number}", number)
 
     def identity(self) -> DataIdentity:
         paths = (self.source, *self.references)
@@ -189,6 +190,49 @@ class Shuffled:
 
 
 @dataclass(frozen=True, slots=True)
+class WithExamples:
+    """Rows of a source, each with the first rows of another that have the same value of a field.
+
+    They are in the field "examples" of a row: solved examples on the same subject, for benchmarks
+    that prescribe which. Raises DataError for a row with fewer than `number` of them.
+
+    same    the field
+    """
+
+    source: Source
+    examples: Source
+    same: str
+    number: int
+
+    def rows(self) -> Iterator[Row]:
+        of: dict[str, list[Row]] = defaultdict(list)
+        for example in self.examples.rows():
+            if len(of[example[self.same]]) < self.number:
+                of[example[self.same]].append(example)
+        for row in self.source.rows():
+            examples = of[row[self.same]]
+            if len(examples) < self.number:
+                raise DataError(
+                    f"{row.location}: {self.number} examples are needed whose {self.same} is "
+                    f"{row[self.same]!r}, but {place(self.examples)} has {len(examples)}."
+                )
+            yield Row({**row, "examples": examples}, row.location, row.number)
+
+    def identity(self) -> DataIdentity:
+        """That of both sources."""
+        revisions = dict.fromkeys(
+            [self.source.identity().revision, self.examples.identity().revision]
+        )
+        return DataIdentity(self.place(), " + ".join(revisions))
+
+    def place(self) -> str:
+        return f"{place(self.source)}, with {self.number} examples from {place(self.examples)}"
+
+    def is_here(self) -> bool:
+        return is_here(self.source) and is_here(self.examples)
+
+
+@dataclass(frozen=True, slots=True)
 class Concatenated:
     """The rows of several sources, one after the other, such as configurations of a data set."""
 
@@ -239,7 +283,7 @@ class HubDataset:
         with self._loading():
             rows = datasets.load_dataset(split=self.split, **self._arguments())
         for number, fields in enumerate(rows, start=1):
-            yield Row(fields, f"{self.place()}, row {number}")
+            yield Row(fields, f"{self.place()}, row {number}", number)
 
     def identity(self) -> DataIdentity:
         """The commit, also where `revision` names a branch; of a folder, the sha256 of its files.

@@ -55,6 +55,14 @@ def test_csv_round_trips_with_quotes_and_line_breaks_inside(
         assert read(text.getvalue(), suffix) == rows
 
 
+@given(rows=tables())
+def test_rows_are_counted_from_1_whatever_lines_they_take(rows: list[dict[str, str]]) -> None:
+    """Their numbers are the ids of data sets that have none, blank lines or not."""
+    content = "\n".join(f"{json.dumps(row)}\n" for row in rows).encode()
+    counted = [row.number for row in read_rows(content, ".jsonl", "file")]
+    assert counted == list(range(1, len(rows) + 1))
+
+
 def test_a_byte_order_mark_is_not_a_part_of_the_first_column() -> None:
     assert read(b"\xef\xbb\xbfid,text\n1,a\n", ".csv") == [{"id": "1", "text": "a"}]
 

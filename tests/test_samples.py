@@ -16,12 +16,15 @@ from evalharness.records import (
     whole_prompt,
 )
 from evalharness.samples import (
+    by_letters,
+    choice_of_beginning,
     generation,
     likelihood_comparison,
     multiple_choice,
     pseudo_likelihood_comparison,
     rolling,
     solved,
+    with_options_alone,
     with_shots,
 )
 
@@ -173,3 +176,85 @@ def test_a_text_in_the_place_of_a_list_is_refused(build: Callable[[], Sample], f
     """It became a list of its letters, and the task was scored by them."""
     with pytest.raises(ValueError, match=f"{field} should be a list of texts, but is the text 'a"):
         build()
+
+
+# --- Options by letters, alone, and in the beginning of a text ------------------------------
+
+
+def test_options_are_listed_before_the_word_that_the_answer_follows() -> None:
+    lettered = by_letters(CHOICE)
+    assert lettered.requests == tuple(
+        LogLikelihood("Q: a\nA. x\nB. y\nA:", letter) for letter in (" A", " B")
+    )
+    assert (lettered.target, lettered.choices, lettered.gold) == ("B", ("x", "y"), (1,))
+    assert solved(lettered) == "Q: a\nA. x\nB. y\nA: B"
+
+
+def test_a_prompt_that_asks_nothing_gets_a_line_for_the_answer() -> None:
+    bare = multiple_choice(id="6", prompt="Fog is around", choices=["a marsh", "a tundra"], gold=0)
+    (first, _) = by_letters(bare).requests
+    assert whole_prompt(first) == "Fog is around\nA. a marsh\nB. a tundra\nAnswer:"
+
+
+def test_what_has_no_options_to_list_is_refused() -> None:
+    """Listing letters as options, or options that stand in prompts, would ask something else."""
+    with pytest.raises(ValueError, match="letters already"):
+        by_letters(by_letters(CHOICE))
+    with pytest.raises(ValueError, match="no multiple choice"):
+        by_letters(TEXT)
+    with pytest.raises(ValueError, match="not asked after one prompt"):
+        by_letters(BEGINNING)
+    many = multiple_choice(id="7", prompt="Q", choices=["x"] * 27, gold=0)
+    with pytest.raises(ValueError, match="27 options, but 26 letters"):
+        by_letters(many)
+
+
+def test_options_alone_have_neither_question_nor_examples_before_them() -> None:
+    """An example before an option alone would be a question that it answers."""
+    asked = with_shots(with_options_alone(CHOICE), [TEXT]).requests
+    assert asked[:2] == with_shots(CHOICE, [TEXT]).requests
+    assert asked[2:] == (LogLikelihood("", " x"), LogLikelihood("", " y"))
+    assert solved(with_options_alone(CHOICE)) == solved(CHOICE)
+    for sample in (TEXT, BEGINNING, with_options_alone(CHOICE)):
+        with pytest.raises(ValueError, match=r"no multiple choice|not asked after one prompt"):
+            with_options_alone(sample)
+
+
+BEGINNING = choice_of_beginning(
+    id="8",
+    prompts=["The cat fed the dog as the cat", "The cat fed the dog as the dog"],
+    continuation="was hungry.",
+    choices=["the cat", "the dog"],
+    gold=1,
+)
+
+
+def test_options_in_the_beginning_are_compared_by_what_follows_them() -> None:
+    assert BEGINNING.requests == (
+        LogLikelihood("The cat fed the dog as the cat", " was hungry."),
+        LogLikelihood("The cat fed the dog as the dog", " was hungry."),
+    )
+    assert (BEGINNING.target, BEGINNING.gold) == ("the dog", (1,))
+    assert solved(BEGINNING) == "The cat fed the dog as the dog was hungry."
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"prompts": ["one"]}, "2 options, but 1 prompts"),
+        ({"continuation": ""}, "no text after"),
+        ({"gold": 2}, "option 2, but there are 2"),
+    ],
+)
+def test_a_beginning_that_is_no_question_is_refused(changed: dict[str, Any], message: str) -> None:
+    given: dict[str, Any] = {
+        "id": "9", "prompts": ["a", "b"], "continuation": "c", "choices": ["x", "y"], "gold": 0
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        choice_of_beginning(**given | changed)
+
+
+@pytest.mark.parametrize("gold", [(), (0, 2), -1])
+def test_right_answers_that_are_no_options_are_refused(gold: int | tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="right answer"):
+        multiple_choice(id="10", prompt="Q", choices=["x", "y"], gold=gold)

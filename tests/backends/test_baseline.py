@@ -8,7 +8,14 @@ import pytest
 from evalharness.backends import open_backend
 from evalharness.backends.baseline import lead
 from evalharness.errors import UsageError
-from evalharness.records import GenerationResponse, Instance, LogLikelihoodResponse, Sample
+from evalharness.records import (
+    Generation,
+    GenerationResponse,
+    Instance,
+    LogLikelihood,
+    LogLikelihoodResponse,
+    Sample,
+)
 from evalharness.samples import (
     generation,
     likelihood_comparison,
@@ -178,3 +185,16 @@ def test_a_wrong_spec_is_a_usage_error_that_names_the_nearest(spec: str, message
         open_backend(spec)
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("spec", ["baseline:random", "baseline:majority"])
+def test_a_text_that_is_compared_with_none_is_not_certain(spec: str) -> None:
+    """Ranked among one, it would be the likeliest: LAMBADA's random baseline was always right."""
+    word = likelihood_comparison(id="word", prompts=["The end of the"], continuations=[" day"])
+    both = Sample(id="both", requests=(Generation("Q", 9), LogLikelihood("Q", " day")), target="x")
+    outcomes = dict(open_backend(spec).answer(instances([word, both])))
+    for index in (0, 2):
+        outcome = outcomes[index]
+        assert isinstance(outcome, LogLikelihoodResponse)
+        assert outcome.log_probability == pytest.approx(-4 * math.log(256))
+        assert not outcome.greedy

@@ -189,6 +189,19 @@ def test_a_line_that_is_wrong_is_named_with_its_key(
         replay(path, instances(samples()))
 
 
+def test_a_sample_that_asks_for_a_text_and_a_log_probability_gets_both(tmp_path: Path) -> None:
+    """SQuAD 2.0 asks for an answer, and how likely it is that there is none."""
+    both = Sample(id="a", requests=(Generation("Q", 5), LogLikelihood("Q", " unanswerable")))
+    path = jsonl(tmp_path / "o.jsonl", {"id": "a", "text": "Oslo", "log_probabilities": [-2.5]})
+    assert replay(path, instances([both])) == [
+        GenerationResponse("Oslo", "end"),
+        LogLikelihoodResponse(-2.5, tokens=0, greedy=False),
+    ]
+    path = jsonl(tmp_path / "o.jsonl", {"id": "a", "text": "Oslo"})
+    with pytest.raises(DataError, match="asks for 1 log_probabilities, but 0 are given"):
+        replay(path, instances([both]))
+
+
 def test_a_file_for_several_tasks_names_them(tmp_path: Path) -> None:
     both = [*instances(samples(), "t"), *instances(samples(ids=["a"]), "u")]
     path = jsonl(

@@ -1,4 +1,4 @@
-"""Accuracy, StereoSet and pair preference: cases worked out by hand, and official ones."""
+"""StereoSet and pair preference: cases worked out by hand, and official ones."""
 
 import csv
 import json
@@ -8,32 +8,8 @@ from pathlib import Path
 import pytest
 
 from evalharness.metrics.bias import ICAT, LMS, PAIR_PREFERENCE, SS
-from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
-from evalharness.records import GenerationResponse, LogLikelihoodResponse, Response, Sample
-from evalharness.samples import multiple_choice
+from evalharness.records import LogLikelihoodResponse, Response, Sample
 from tests.metrics.answers import corpus, scored
-
-QUESTION = multiple_choice(id="q", prompt="Q", choices=["aa", "bbbb"], gold=1)
-
-
-def test_acc_takes_the_largest_sum_and_acc_norm_the_largest_per_character() -> None:
-    responses = scored(-3.0, -4.0)
-    assert ACCURACY.measure(QUESTION, responses) == (0.0,)
-    assert ACCURACY_NORM.measure(QUESTION, responses) == (1.0,)
-
-
-def test_of_equal_options_the_first_is_taken() -> None:
-    assert ACCURACY.measure(QUESTION, scored(-1.0, -1.0)) == (0.0,)
-
-
-def test_responses_beyond_the_options_do_not_count() -> None:
-    assert ACCURACY.measure(QUESTION, scored(-2.0, -1.0, 0.0)) == (1.0,)
-
-
-def test_a_text_in_place_of_likelihoods_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="likelihoods"):
-        ACCURACY.measure(QUESTION, [GenerationResponse("bbbb", "end")] * 2)
-
 
 SAMPLE = Sample(id="s", requests=())
 

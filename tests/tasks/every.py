@@ -13,7 +13,13 @@ from evalharness.combined import Joined, innermost, with_source
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
-from evalharness.sources import Concatenated, HubDataset, LocalFile, NotGiven
+from evalharness.sources import (
+    Concatenated,
+    HubDataset,
+    LocalFile,
+    NotGiven,
+    WithExamples,
+)
 
 ROWS = Path(__file__).parent / "rows"
 
@@ -26,6 +32,8 @@ def written_rows(task: Task, name: str) -> Path:
 def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
     inside = innermost(source)
+    if isinstance(inside, WithExamples):
+        return is_elsewhere(inside.source)
     if isinstance(inside, Concatenated):
         return any(map(is_elsewhere, inside.sources))
     return isinstance(inside, HubDataset | NotGiven | Joined)

@@ -10,6 +10,7 @@ from evalharness.preparation import PreparedTask
 from evalharness.records import (
     Generation,
     GenerationResponse,
+    LogLikelihoodResponse,
     Outcome,
     RollingLogLikelihood,
     whole_prompt,
@@ -72,11 +73,18 @@ GENERATION = [
 @pytest.mark.parametrize("name", GENERATION)
 def test_the_references_themselves_get_the_best_score_and_nothing_the_worst(name: str) -> None:
     task = prepared(name, 40)
+    instances = list(enumerate(task.instances()))
+    # What is scored beside a text, such as that there is no answer, is not likely.
+    scored: dict[int, Outcome] = {
+        index: LogLikelihoodResponse(-9.0, tokens=1, greedy=False)
+        for index, instance in instances
+        if not isinstance(instance.request, Generation)
+    }
     perfect = {
         index: GenerationResponse(f" {instance.sample.references[0]}\n", "stop")
-        for index, instance in enumerate(task.instances())
-    }
-    empty = {index: GenerationResponse("", "end") for index in perfect}
+        for index, instance in instances
+    } | scored
+    empty = {index: GenerationResponse("", "end") for index in perfect} | scored
     best, worst = measured(task, perfect), measured(task, empty)
     assert worst.validity.empty == len(task.samples)
     primary = task.task.metrics[0]

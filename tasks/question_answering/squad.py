@@ -1,0 +1,57 @@
+"""SQuAD 1.1: questions about paragraphs of Wikipedia, answered by a span (Rajpurkar et al. 2016).
+
+Data: https://rajpurkar.github.io/SQuAD-explorer/, CC BY-SA 4.0. Hub: rajpurkar/squad, the 10,570
+questions of the validation split (the official "dev set"; the test set is not public); few-shot
+examples from the train split. On the hub each row is one question:
+
+    {"id": "56be4db0acb8001400a502ec", "title": "Super_Bowl_50", "context": "Super Bowl 50 was ...",
+     "question": "Which NFL team represented the AFC at Super Bowl 50?",
+     "answers": {"text": ["Denver Broncos", "Denver Broncos"], "answer_start": [177, 177]}}
+
+Prompt: title, background, question, answer, an empty line between them, as lm-evaluation-harness
+asks SQuAD 2.0 (it has no task of 1.1). The answer is the first line. Metrics: those of
+evaluate-v1.1.py. The questions about one paragraph are drawn together for the intervals.
+Fields and id checked against public scripts that load the data set; not checked against the hub
+from a closed network.
+"""
+
+from hashlib import sha256
+
+from evalharness.extraction import first_line
+from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
+from evalharness.published import accepted_answers
+from evalharness.records import Row, Sample, Task
+from evalharness.samples import generation
+from evalharness.sources import HubDataset
+
+
+def sample(row: Row) -> Sample:
+    return generation(
+        id=row["id"],
+        prompt=(
+            f"Title: {row['title']}\n\nBackground: {row['context']}\n\n"
+            f"Question: {row['question']}\n\nAnswer:"
+        ),
+        references=accepted_answers(row["answers"]["text"]),
+        max_tokens=64,
+        stop=("\n",),
+        source=row["context"],
+        group=sha256(row["context"].encode()).hexdigest()[:16],
+    )
+
+
+TASKS = (
+    Task(
+        name="squad",
+        family="question_answering",
+        version=1,
+        data=HubDataset("rajpurkar/squad", split="validation"),
+        shots=HubDataset("rajpurkar/squad", split="train"),
+        sample=sample,
+        extract=first_line,
+        metrics=(TOKEN_F1, EXACT_MATCH),
+        licence="CC BY-SA 4.0",
+        description="Questions about paragraphs of Wikipedia, answered by a span of it.",
+        size=10570,
+    ),
+)
