@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 BENCHMARK_INSTALLED := .venv/.installed-benchmark
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test lint bench bench-gpu soak clean
+.PHONY: install demo test lint bench bench-gpu bench-report soak clean
 
 install: $(INSTALLED)
 

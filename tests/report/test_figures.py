@@ -1,9 +1,12 @@
 """Figures: every mark stands where its number says, and every number is in the table."""
 
+import json
 import math
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from evalharness.report.drawing import Plot, Scale, around, ticks
 from evalharness.report.evidence import Evidence
 from evalharness.report.plots import ForestRow, build_plots, forest
 from evalharness.report.reliability_plots import reliability_plot
+from evalharness.results import read_run, write_results
 from tests.report import folders
 from tests.report.folders import MadeModel
 from tests.report.runs import evidence_of_runs, metric, run, task
@@ -103,6 +107,33 @@ def test_a_series_is_drawn_over_its_steps_for_each_task(tmp_path: Path) -> None:
 
 def test_reliability_is_drawn_only_where_confidence_was_measured(evidence: Evidence) -> None:
     assert list(reliability_plot("capitals", "task-0", evidence.runs)) == []
+
+
+def with_confidence(folder: Path, confidence: float) -> None:
+    """The same run as if it had measured calibration, always that sure."""
+    path = folder / "samples" / "capitals.parquet"
+    table = pyarrow.parquet.read_table(path)
+    found = [json.loads(text) for text in table["statistics"].to_pylist()]
+    rows = [{**one, "ece": [confidence, one["acc"][0]]} if one else None for one in found]
+    place = table.column_names.index("statistics")
+    column = pyarrow.array([json.dumps(row) for row in rows])
+    pyarrow.parquet.write_table(table.set_column(place, "statistics", column), path)
+    _, results = read_run(folder)
+    scores = results.tasks["capitals"]
+    metrics = {**scores.metrics, "ece": metric(0.1, None, higher=False)}
+    tasks = {**results.tasks, "capitals": scores.model_copy(update={"metrics": metrics})}
+    write_results(folder, results.model_copy(update={"tasks": tasks}))
+
+
+def test_reliability_shows_how_often_answers_of_a_confidence_are_right(tmp_path: Path) -> None:
+    runs = folders.write_runs(tmp_path, models=[MadeModel("a", 0.7), MadeModel("b", 0.4)])
+    with_confidence(runs[0], 0.75)
+    (drawn,) = reliability_plot("capitals", "task-0", folders.read(runs))
+    ((name, span, confidence, right, n),) = drawn.table.rows
+    assert (name, span, confidence, n) == ("a", "70.0 to 80.0", "75.0", "120")
+    accuracy = next(iter(read_run(runs[0])[1].tasks["capitals"].metrics.values())).value
+    assert accuracy is not None
+    assert right == f"{100 * accuracy:.1f}"
 
 
 # --- The comparison ------------------------------------------------------------------------------
