@@ -6,7 +6,6 @@ from pathlib import Path
 
 from evalharness.compare.board import Board, build_board
 from evalharness.compare.comparing import compare_runs
-from evalharness.compare.pairs import TaskPairs, compare_pairs
 from evalharness.compare.records import ComparedRun, Comparison, Settings
 from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
@@ -21,7 +20,7 @@ class Evidence:
 
     board       None for a single run
     comparison  with the baseline, None where none was named
-    pairs_of    all pairs of models on a task; empty where there are too many models
+    alpha       the level of the tests
     left_out    sentences about runs that could not be read
     """
 
@@ -29,7 +28,7 @@ class Evidence:
     catalogue: Catalogue
     board: Board | None
     comparison: Comparison | None
-    pairs_of: tuple[TaskPairs, ...]
+    alpha: float
     left_out: tuple[str, ...]
 
     def pairs(self) -> list[Run]:
@@ -96,11 +95,9 @@ def evidence_of(
     """Compare runs that were read. Raises UsageError for a baseline that is none of the models."""
     reference = None if baseline is None else _find(baseline, runs)
     board: Board | None = None
-    pairs_of: tuple[TaskPairs, ...] = ()
     if len(runs) > 1:
         tasks = comparable_tasks(runs)
         board = build_board(runs, tasks, catalogue, alpha=alpha)
-        pairs_of = compare_pairs(runs, tuple(board.rankings), catalogue, alpha=alpha)
         runs = _by_rank(runs, board)
     comparison = None
     if reference is not None:
@@ -108,7 +105,7 @@ def evidence_of(
         if not others:
             raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
         comparison = compare_runs([reference, *others], catalogue, Settings(alpha=alpha))
-    return Evidence(tuple(runs), catalogue, board, comparison, pairs_of, left_out)
+    return Evidence(tuple(runs), catalogue, board, comparison, alpha, left_out)
 
 
 def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:

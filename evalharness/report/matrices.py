@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evalharness.compare.pairs import Pair, TaskPairs
+from evalharness.compare.pairs import Pair, TaskPairs, compare_pairs
 from evalharness.report.evidence import Evidence
 from evalharness.report.leaderboard import direction
 from evalharness.report.text import p_value, short, signed, signed_interval
@@ -40,7 +40,10 @@ _EMPTY = MatrixCell("", "", "", "", "")
 
 def build_matrices(evidence: Evidence) -> Iterator[Matrix]:
     """A matrix for each task whose pairs were compared."""
-    for found in evidence.pairs_of:
+    if evidence.board is None:
+        return
+    tasks = tuple(evidence.board.rankings)
+    for found in compare_pairs(evidence.runs, tasks, evidence.catalogue, alpha=evidence.alpha):
         cells: dict[tuple[str, str], MatrixCell] = {}
         for pair in found.pairs:
             cells[pair.first, pair.second] = _cell(pair, found, 1)
