@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from evalharness.combined import innermost, with_source
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Source, Task
 from evalharness.rows import READERS
@@ -56,13 +57,15 @@ def _chosen(task: Task, choices: Mapping[str, str]) -> Task:
     for one in task.alternatives:
         if one.name == choice:
             return replace(
-                task, data=one.data, sample=one.sample, shots=one.shots, caveat=one.caveat
+                task, data=one.data, sample=one.sample, shots=one.shots, size=0, caveat=one.caveat
             )
-    source = _own_source(task, choice)
+    source = with_source(task.data, _own_source(task, choice))
     if isinstance(task.data, NotGiven):
         return replace(task, data=source)
     caveat = f"the data is {choice}, given by the user in the place of the task's own"
-    return replace(task, data=source, caveat=f"{task.caveat}; {caveat}" if task.caveat else caveat)
+    return replace(
+        task, data=source, size=0, caveat=f"{task.caveat}; {caveat}" if task.caveat else caveat
+    )
 
 
 def _own_source(task: Task, choice: str) -> Source:
@@ -70,7 +73,8 @@ def _own_source(task: Task, choice: str) -> Source:
         return _parallel(task, choice)
     path = Path(choice).expanduser()
     if path.is_dir():
-        split = task.data.split if isinstance(task.data, HubDataset) else "test"
+        own = innermost(task.data)
+        split = own.split if isinstance(own, HubDataset) else "test"
         return HubDataset(str(path), split=split)
     if path.is_file() or path.suffix in READERS:
         return LocalFile(path)

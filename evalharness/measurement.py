@@ -131,7 +131,7 @@ def _measure(
 
 
 def _guarded(task: PreparedTask, metric: Metric) -> Metric:
-    """The same metric, whose aggregate raises DataError with task and metric."""
+    """The same metric with its signature, whose aggregate raises DataError with task and metric."""
     where = f"task {task.name!r}: the metric {metric.name!r} cannot be aggregated"
 
     def aggregate(statistics: Statistics, weights: Weights, groups: Groups) -> Values:
@@ -139,7 +139,18 @@ def _guarded(task: PreparedTask, metric: Metric) -> Metric:
             given = metric.aggregate(statistics, weights, groups)
             return checked_scores(given, len(weights), metric.bounds)
 
-    return replace(metric, aggregate=aggregate)
+    return replace(metric, aggregate=aggregate, signature=_signature(task, metric))
+
+
+def _signature(task: PreparedTask, metric: Metric) -> str:
+    if metric.signature_of is None:
+        return metric.signature
+    where = f"task {task.name!r}: the metric {metric.name!r} has no signature"
+    with plugin_code(where, _STORED):
+        signature = metric.signature_of(task.samples)
+        if not isinstance(signature, str):
+            raise TypeError(f"expected a text, found {signature!r:.80}")
+    return signature
 
 
 def _scores(

@@ -184,19 +184,22 @@ def _scores(task: PreparedTask) -> Checked:
     some = _first(task)
     best = _measured(some, _perfect)
     worst = _measured(some, _empty)
+    name = task.task.metrics[0].name
+    undefined = []
     for metric in task.task.metrics:
         high, low = best.metrics[metric.name].value, worst.metrics[metric.name].value
-        if problem := _score_problem(metric, high, low):
+        if high is None or low is None:
+            undefined.append(metric.name)
+        elif problem := _score_problem(metric, high, low):
             return problem, ""
-    name = task.task.metrics[0].name
-    return "", f"{name}: perfect {_shown(best, name)}, empty {_shown(worst, name)}"
+    if name in undefined:
+        return f"{name}, the primary one, is undefined for perfect or for empty answers", ""
+    shown = f"{name}: perfect {_shown(best, name)}, empty {_shown(worst, name)}"
+    return "", shown + (f"; undefined for one of them: {', '.join(undefined)}" if undefined else "")
 
 
-def _score_problem(metric: Metric, best: float | None, worst: float | None) -> str:
-    for answers, value in (("perfect", best), ("empty", worst)):
-        if value is None:
-            return f"{metric.name} is undefined for {answers} answers"
-    if best is None or worst is None or metric.ideal is not None:
+def _score_problem(metric: Metric, best: float, worst: float) -> str:
+    if metric.ideal is not None:
         return ""
     if (best < worst) if metric.higher_is_better else (best > worst):
         return f"{metric.name}: perfect answers get {best:.4g}, empty ones {worst:.4g}"

@@ -326,6 +326,8 @@ class Metric:
     bounds: the smallest and the largest value possible
     ideal: the best value where neither more nor less is better (a bias score); else None
     signature: what exactly was computed, in the words of the tool that defines it
+    signature_of: makes the signature of a run from its samples, where it depends on them, as on how
+        many references they have
     """
 
     name: str
@@ -335,6 +337,7 @@ class Metric:
     higher_is_better: bool = True
     ideal: float | None = None
     signature: str = ""
+    signature_of: Callable[[Sequence[Sample]], str] | None = None
 
 
 # --- Where samples come from ---------------------------------------------------------------------

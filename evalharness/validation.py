@@ -161,6 +161,8 @@ def _metrics_problems(metrics: object) -> Iterator[str]:
 def _metric_problems(metric: Metric) -> Iterator[str]:
     yield from _text("name", metric.name, empty=False)
     yield from _text("signature", metric.signature)
+    if metric.signature_of is not None and not callable(metric.signature_of):
+        yield _expected("signature_of", "a function or None", metric.signature_of)
     for name in ("measure", "aggregate"):
         if not callable(getattr(metric, name)):
             yield _expected(name, "a function", getattr(metric, name))

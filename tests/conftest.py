@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ settings.load_profile("patient")
 
 # Libraries that look for a hub must not try: no test may need the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Scripts of evaluate's modules are copied before they are run: not into the user's own folder.
+_MODULES = tempfile.TemporaryDirectory(prefix="evalharness-modules-")
+os.environ["HF_MODULES_CACHE"] = _MODULES.name
 
 
 def _absent(marker: str) -> str | None:

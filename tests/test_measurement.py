@@ -1,7 +1,9 @@
 """What is measured of an answer, and what a sample's row keeps of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+import pytest
 
 from evalharness.errors import DataError
 from evalharness.measurement import Answered, measure_task
@@ -106,3 +108,20 @@ def test_the_stored_prompt_is_what_the_model_was_given() -> None:
         [f"{shots * 2}3?"],
     ]
     assert rows[3].failed
+
+
+def test_a_signature_that_depends_on_the_samples_is_that_of_all_of_them() -> None:
+    """As the number of references does, which the task cannot know before it has its data."""
+
+    def signature(samples: Sequence[Sample]) -> str:
+        return f"of {len(samples)} samples"
+
+    metric = replace(EXACT_MATCH, signature_of=signature)
+    task = prepare(replace(TASK, metrics=(metric,)), limit=2, num_fewshot=0, seed=0)
+    answers = [Answered(one, GenerationResponse("4", "end"), False) for one in task.instances()]
+    result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
+    assert result.metrics["exact_match"].signature == "of 2 samples"
+    wrong = replace(metric, signature_of=len)  # type: ignore[arg-type]
+    broken = replace(task, task=replace(task.task, metrics=(wrong,)))
+    with pytest.raises(DataError, match="has no signature: TypeError: expected a text, found 2"):
+        measure_task(broken, answers, seed=0, peak_memory_bytes=0)

@@ -15,13 +15,14 @@ def open_runs(
 ) -> list[ComparedRun]:
     """The runs, the baseline first: the one named, else the first run.
 
-    Raises UsageError for a name that is no run, for less than two runs, and where a folder of runs
-    comes first and none is named the baseline; DataError for a run that was named and is damaged,
-    and for a baseline that is not finished. A damaged run in a folder of runs is left out aloud.
+    Raises UsageError for a name that is no run, for less than two runs, and where a folder of
+    several runs comes first and none is named the baseline; DataError for a run that was named and
+    is damaged, and for a baseline that is not finished. A damaged run in a folder of runs is left
+    out aloud.
     """
     given = [_folder(name) for name in named]
     folders = find_runs(given, say)
-    chosen = _baseline(given[0], folders) if baseline is None else _one_run(baseline)
+    chosen = _baseline(given[0]) if baseline is None else _one_run(baseline)
     rest = [folder for folder in folders if folder.resolve() != chosen.resolve()]
     asked_for = {path.resolve() for path in (chosen, *given)}
     runs = []
@@ -50,16 +51,17 @@ def run_labels(runs: Sequence[tuple[RunRecord, Results]]) -> list[str]:
     ]
 
 
-def _baseline(first: Path, folders: Sequence[Path]) -> Path:
-    """The first run that was named; where that is a folder with several, nobody knows which."""
+def _baseline(first: Path) -> Path:
+    """The first run that was named; of a folder with several, nobody knows which."""
     if (first / "run.json").exists():
         return first
-    if len(folders) > 1:
+    below = find_runs([first], lambda _left_out: None)
+    if len(below) > 1:
         raise UsageError(
             f"{first} is a folder of runs: say which one is the baseline with --baseline. "
-            f"There are {', '.join(folder.name for folder in folders)}."
+            f"There are {', '.join(folder.name for folder in below)}."
         )
-    return folders[0]
+    return below[0]
 
 
 def _one_run(name: str) -> Path:

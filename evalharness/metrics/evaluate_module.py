@@ -13,6 +13,7 @@ plugin is running its modules: read them, and give `revision` or a Path.
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,6 +27,8 @@ from evalharness.errors import DataError, UsageError, did_you_mean
 from evalharness.metrics.aggregation import mean
 from evalharness.metrics.responses import log_likelihoods, texts
 from evalharness.records import Groups, Metric, Response, Sample, Statistics, Values, Weights
+
+_MEAN = "mean over samples"
 
 Inputs = Mapping[str, Any]
 Rows = Callable[[Sample, Sequence[Response]], Sequence[Inputs]]
@@ -93,17 +96,24 @@ class Module:
         stem = Path(self.place).stem
         return stem if stem == self.score else f"{stem}_{self.score}"
 
-    @property
-    def signature(self) -> str:
-        """What is computed, and by which code."""
+    def signature(self, how: str) -> str:
+        """What is computed, and how; of a script in a file with its sha256."""
         code = f"revision {self.revision or 'not given'}"
         if isinstance(self.place, Path):
-            code = f"sha256 {hashlib.sha256(self.script.read_bytes()).hexdigest()}"
+            code = _digest(self.script)
+        return self._described(code, how)
+
+    def signature_of_a_run(self, how: str) -> str:
+        """The same with the sha256 of the script that was run, wherever it came from."""
+        loaded = _load(self.place, self.config, self.revision)
+        return self._described(_digest(Path(inspect.getfile(type(loaded)))), how)
+
+    def _described(self, code: str, how: str) -> str:
         asked = {"config": self.config} if self.config else {}
         settings = [f"{key}={value!r}" for key, value in {**asked, **self.arguments}.items()]
         shown = self.place.name if isinstance(self.place, Path) else self.place
         parts = [f"evaluate {version('evaluate')}: {shown} ({code})", *settings]
-        return ", ".join([*parts, f"value {self.score!r}"])
+        return ", ".join([*parts, f"value {self.score!r}", how])
 
     def compute(self, rows: Sequence[Inputs]) -> Any:
         """The value that is asked for, of these rows together.
@@ -138,7 +148,8 @@ def mean_of_samples(
         mean(),
         bounds,
         higher_is_better,
-        signature=f"{module.signature}, mean over samples",
+        signature=module.signature(_MEAN),
+        signature_of=lambda _samples: module.signature_of_a_run(_MEAN),
     )
 
 
@@ -154,10 +165,12 @@ def score_of_corpus(
     resamples: how many of the bootstrap's resamples it is computed on, for the interval
 
     The statistic of a sample is a number that stands for its rows, and is of use only where these
-    were measured. Raises UsageError for fewer than two resamples.
+    were measured: `compare`, which reads stored statistics, cannot compare such a metric. Raises
+    UsageError for fewer than two resamples.
     """
     if resamples < 2:
         raise UsageError(f"an interval needs 2 resamples or more, not {resamples}")
+    how = f"of the corpus, interval from {resamples} resamples"
     rows_of: dict[float, Sequence[Inputs]] = {}
 
     def measure(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
@@ -170,9 +183,11 @@ def score_of_corpus(
     def aggregate(statistics: Statistics, weights: Weights, _groups: Groups) -> Values:
         values = np.full(len(weights), np.nan)
         for place, counts in enumerate(weights[:resamples]):
-            drawn = np.repeat(statistics[:, 0], counts.astype(np.int64))
-            rows = [row for number in drawn for row in _known(rows_of, number)]
-            values[place] = _number(module, module.compute(rows))
+            # A module knows whole samples only, and nothing of none.
+            if counts.any() and (counts == np.round(counts)).all():
+                drawn = np.repeat(statistics[:, 0], counts.astype(np.int64))
+                rows = [row for number in drawn for row in _known(rows_of, number)]
+                values[place] = _number(module, module.compute(rows))
         return values
 
     return Metric(
@@ -181,13 +196,21 @@ def score_of_corpus(
         aggregate,
         bounds,
         higher_is_better,
-        signature=f"{module.signature}, of the corpus, interval from {resamples} resamples",
+        signature=module.signature(how),
+        signature_of=lambda _samples: module.signature_of_a_run(how),
     )
+
+
+def _digest(script: Path) -> str:
+    return f"sha256 {hashlib.sha256(script.read_bytes()).hexdigest()}"
 
 
 def _known(rows_of: Mapping[float, Sequence[Inputs]], number: float) -> Sequence[Inputs]:
     if number not in rows_of:
-        raise ValueError("the statistics are those of another process; measure the samples again")
+        raise ValueError(
+            "what was measured is known to the run only, so that stored statistics cannot be "
+            "aggregated again; a metric made with mean_of_samples can be compared"
+        )
     return rows_of[number]
 
 

@@ -77,8 +77,9 @@ def _significant_share(statistics: Statistics, weights: Weights, _groups: Groups
     return 100.0 * divide(significant, all_pairs)
 
 
-# The tests do not depend on the weights, and take minutes where a bootstrap would repeat them.
-@lru_cache(maxsize=1)
+# The tests do not depend on the weights, and take minutes where a bootstrap would repeat them. A
+# comparison resamples two models in turn.
+@lru_cache(maxsize=2)
 def _cells(content: bytes) -> tuple[_Cell, ...]:
     """The cells of the statistics (n, 3) that have these bytes."""
     statistics = np.frombuffer(content).reshape(-1, 3)

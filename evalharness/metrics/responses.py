@@ -4,7 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from evalharness.records import GenerationResponse, LogLikelihoodResponse, Response, Sample
+from evalharness.records import (
+    GenerationResponse,
+    Groups,
+    LogLikelihoodResponse,
+    Metric,
+    Response,
+    Sample,
+    Statistics,
+    Values,
+    Weights,
+)
 
 Measure = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
 """`measure` of records.Metric."""
@@ -58,3 +68,15 @@ def log_likelihoods(responses: Sequence[Response]) -> list[LogLikelihoodResponse
     if len(scored) != len(responses):
         raise TypeError("the metric measures likelihoods, but the sample asks for a text")
     return scored
+
+
+def not_measured(name: str, reason: str, bounds: tuple[float, float] = (0.0, 1.0)) -> Metric:
+    """A metric that is undefined here, and says what it needs and how to have it."""
+
+    def measure(_sample: Sample, _responses: Sequence[Response]) -> tuple[float, ...]:
+        return (0.0,)
+
+    def aggregate(_statistics: Statistics, weights: Weights, _groups: Groups) -> Values:
+        return np.full(len(weights), np.nan)
+
+    return Metric(name, measure, aggregate, bounds=bounds, signature=f"not measured: {reason}")

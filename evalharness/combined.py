@@ -1,0 +1,110 @@
+"""Sources made of other sources: rows with a number, rows chosen by a field, rows of two joined."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from evalharness.errors import DataError
+from evalharness.records import DataIdentity, Row, Source
+from evalharness.sources import Shuffled, is_here, place
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The rows of another source with a field `row_number`, "1" for the first.
+
+    It is the id of rows that have none, in data whose order is fixed.
+    """
+
+    source: Source
+
+    def rows(self) -> Iterator[Row]:
+        for number, row in enumerate(self.source.rows(), start=1):
+            yield Row({**row, "row_number": str(number)}, row.location)
+
+    def identity(self) -> DataIdentity:
+        return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The rows of another source in which `field` is `value`; the identity says so."""
+
+    source: Source
+    field: str
+    value: object
+
+    def rows(self) -> Iterator[Row]:
+        return (row for row in self.source.rows() if row[self.field] == self.value)
+
+    def identity(self) -> DataIdentity:
+        whole = self.source.identity()
+        return replace(whole, name=f"{whole.name} where {self.field} is {self.value}")
+
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two data sets side by side: rows of `source` and `target`, which are equal in `key`.
+
+    Rows come in the order of the first one. A key that only one of them has, or that one has twice,
+    is a DataError.
+    """
+
+    source: Source
+    target: Source
+    key: str
+
+    def rows(self) -> Iterator[Row]:
+        targets: dict[object, Row] = {}
+        for row in self.target.rows():
+            if targets.setdefault(row[self.key], row) is not row:
+                raise DataError(f"{row.location}: the {self.key} {row[self.key]!r} comes twice.")
+        for row in self.source.rows():
+            found = targets.pop(row[self.key], None)
+            if found is None:
+                raise DataError(
+                    f"{row.location}: there is no row of the {self.key} {row[self.key]!r} in "
+                    f"{self.target.identity().name}, or it was joined before."
+                )
+            yield Row({"source": dict(row), "target": dict(found)}, row.location)
+        for key, row in targets.items():
+            raise DataError(
+                f"{row.location}: there is no row of the {self.key} {key!r} in "
+                f"{self.source.identity().name}."
+            )
+
+    def identity(self) -> DataIdentity:
+        both = (self.source.identity(), self.target.identity())
+        revisions = dict.fromkeys(one.revision for one in both)
+        return DataIdentity(" + ".join(one.name for one in both), " + ".join(revisions))
+
+    def place(self) -> str:
+        return f"{place(self.source)} + {place(self.target)}"
+
+    def is_here(self) -> bool:
+        return is_here(self.source) and is_here(self.target)
+
+
+def with_source(data: Source, source: Source) -> Source:
+    """What `data` makes of its source, made of another one: its numbers, its choice, its order."""
+    if isinstance(data, Numbered | Selected | Shuffled):
+        return replace(data, source=with_source(data.source, source))
+    return source
+
+
+def innermost(data: Source) -> Source:
+    """The source that `with_source` takes the place of."""
+    if isinstance(data, Numbered | Selected | Shuffled):
+        return innermost(data.source)
+    return data
