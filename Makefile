@@ -21,8 +21,9 @@ demo: install
 	$(BIN)/evalharness report runs -o site/index.html --title "evalharness demo"
 	@echo "Open it in a browser: file://$(CURDIR)/site/index.html"
 
+# A file of tests stays in one process; threads that share a core wait for each other.
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from evalharness.bare_sources import give_sources
 from evalharness.chat import ask_in_chat
 from evalharness.extraction import find_letter
 from evalharness.metrics.multiple_choice import LETTER_ACCURACY
@@ -36,10 +37,12 @@ def as_asked(
 ) -> list[PreparedTask]:
     """The same tasks with their prompts as this model is to be given them.
 
-    Prompts become chats as `ask_in_chat` says, which also says what is raised. Multiple choice that
+    A model that takes no instructions is given bare sources (see bare_sources.py). Prompts become
+    chats as `ask_in_chat` says, which also says what is raised. Multiple choice that
     the model cannot be asked so is asked for the letter; what is no multiple choice stays, for the
     run to skip it with the model's reason.
     """
+    tasks = give_sources(backend, tasks)
     chats = ask_in_chat(backend, tasks, configuration)
     # What does not look at the request alone, such as a baseline, reads no prompts.
     if not backend.model.reusable:

@@ -524,6 +524,16 @@ class Tokenizing(Protocol):
 
 
 @runtime_checkable
+class SourceReading(Protocol):
+    """A backend that knows of itself whether its model takes instructions."""
+
+    @property
+    def reads_sources(self) -> bool:
+        """Would the model translate, or summarize, the instruction as well? (bare_sources.py)"""
+        ...
+
+
+@runtime_checkable
 class Fitting(Protocol):
     """A backend whose answers were made for certain samples (see backends/outputs.py)."""
 

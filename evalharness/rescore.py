@@ -121,6 +121,11 @@ class StoredAnswers:
         tasks = self.record.tasks.values()
         return self.record.configuration.chat == "on" or any(task.chat for task in tasks)
 
+    @property
+    def reads_sources(self) -> bool:
+        methods = [task.method for task in self.record.tasks.values()]
+        return any(method is not None and method.name == "source" for method in methods)
+
     def learn(self, task: PreparedTask, rows: Mapping[str, SampleRow]) -> None:
         """Take over, by sample, what the model was shown and which requests failed."""
         for sample in task.samples:

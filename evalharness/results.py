@@ -106,9 +106,10 @@ class Method(_Record):
     """How a task was asked in place of its author's way, and why; its metrics are the method's.
 
     letter  the options of multiple choice stand in the prompt, and the model is asked for a letter
+    source  the model is given the source as it stands; the metrics are the task's own
     """
 
-    name: Literal["letter"]
+    name: Literal["letter", "source"]
     reason: str
 
 

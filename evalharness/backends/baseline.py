@@ -40,7 +40,7 @@ from evalharness.records import (
     whole_prompt,
 )
 
-VERSION = 1
+VERSION = 2
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|(?<=[。！？])|\n+")
 
 Answer = Callable[["_Context", Instance], Response]
@@ -93,6 +93,8 @@ def _random(context: _Context, instance: Instance) -> Response:
         return _text(context.answer_of_another(instance))
     if isinstance(instance.request, LogLikelihood) and _is_alone(instance.sample):
         return _uniform(instance.request.continuation)
+    if _is_after_options(instance):
+        return _ranked(0)
     ranks = list(range(len(instance.sample.requests)))
     context.generator(instance).shuffle(ranks)
     return _ranked(ranks[instance.index])
@@ -106,6 +108,8 @@ def _majority(context: _Context, instance: Instance) -> Response:
         return _text(context.most_frequent[instance.task])
     if isinstance(request, LogLikelihood) and _is_alone(instance.sample):
         return _uniform(request.continuation)
+    if _is_after_options(instance):
+        return _ranked(0)
     if not instance.sample.gold:
         return LogLikelihoodResponse(-float(_scored_characters(request)), tokens=1, greedy=False)
     counts = context.gold[instance.task]
@@ -116,6 +120,12 @@ def _majority(context: _Context, instance: Instance) -> Response:
 def _is_alone(sample: Sample) -> bool:
     """Is there but one text whose likelihood is asked for, so that nothing is compared?"""
     return sum(isinstance(request, LogLikelihood) for request in sample.requests) == 1
+
+
+def _is_after_options(instance: Instance) -> bool:
+    """Is it no option of a question, but such as an option alone? That tells nothing of them."""
+    sample = instance.sample
+    return bool(sample.gold) and instance.index >= len(sample.choices)
 
 
 def _scored_characters(request: LogLikelihood | PseudoLogLikelihood) -> int:

@@ -64,7 +64,7 @@ def open_suite(suite: Suite) -> OpenedSuite:
     ]
     for model in models:
         _check_fit(model)
-        _say_letters(model)
+        _say_methods(model)
     if suite.system_prompt:
         for model in models:
             _say_plain(model)
@@ -106,15 +106,17 @@ def _configuration(suite: Suite, training_text: str) -> RunConfiguration:
     )
 
 
-def _say_letters(model: OpenedModel) -> None:
-    """Which tasks are measured in another way than their own, and why."""
+def _say_methods(model: OpenedModel) -> None:
+    """Which tasks are asked in another way than their own, and why."""
     for task in model.tasks:
-        if task.record.method is not None:
-            say(
-                f"{model.backend.model.name}: {task.name} is asked for the letter of the right "
-                f"option, which is measured as {task.task.metrics[0].name}: "
-                f"{task.record.method.reason}"
-            )
+        method = task.record.method
+        if method is None:
+            continue
+        how = "by the source alone, without the prompt around it"
+        if method.name == "letter":
+            metric = task.task.metrics[0].name
+            how = f"for the letter of the right option, which is measured as {metric}"
+        say(f"{model.backend.model.name}: {task.name} is asked {how}: {method.reason}")
 
 
 def _say_plain(model: OpenedModel) -> None:

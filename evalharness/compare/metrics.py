@@ -38,7 +38,8 @@ def installed_metric(catalogue: Catalogue, task: str, metric: str, run: Compared
             f"installed ({found.path}), whose metrics may be others; run the task again."
         )
     asked = run.record.tasks[task].method
-    measured = found.task.metrics if asked is None else (LETTER_ACCURACY,)
+    letters = asked is not None and asked.name == "letter"
+    measured = (LETTER_ACCURACY,) if letters else found.task.metrics
     metrics: Mapping[str, Metric] = {one.name: one for one in measured}
     if metric not in metrics:
         raise DataError(

@@ -44,18 +44,18 @@ def identify_language(text: str) -> str:
 def wrong_language(target: str, identify: Identify = identify_language) -> Metric:
     """The share of outputs in another language than `target` (a code).
 
-    Counted are the segments of which a reference is identified as in the target language, and the
-    output as in some language: what the identifier cannot tell of the reference, it cannot tell of
-    the output. Varieties of one macrolanguage (Croatian and Serbian, Indonesian and Malay, the
-    Arabics) are one language, and scripts are not told apart. Undefined where nothing is counted,
-    as for languages that the identifier does not know.
+    Counted are the segments of which a reference is identified as in the target language: what the
+    identifier cannot tell of the reference, it cannot tell of the output. They are the same for
+    every model. An output without letters is in no language, and not in a wrong one. Varieties of
+    one macrolanguage (Croatian and Serbian, Indonesian and Malay, the Arabics) are one language,
+    and scripts are not told apart. Undefined where nothing is counted, as for languages that the
+    identifier does not know.
     """
     wanted = macrolanguage(target)
 
     def measure(sample: Sample, text: str) -> Sequence[float]:
-        found = identify(text)
-        told = bool(found) and any(identify(one) == wanted for one in sample.references)
-        return float(told and found != wanted), float(told)
+        told = any(identify(one) == wanted for one in sample.references)
+        return float(told and identify(text) not in (wanted, "")), float(told)
 
     return Metric(
         "wrong_language",

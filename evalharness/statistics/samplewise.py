@@ -7,7 +7,8 @@ import numpy as np
 from evalharness.records import Groups, Metric, Statistics, Values
 from evalharness.statistics.clusters import cluster_codes
 
-# Weights by which a mean is told from what is none; any that are not all equal would do.
+# Weights by which a mean is told from what is none. Whole numbers, since a metric may repeat its
+# samples as often, and none of them 0, since it may be undefined without samples.
 _PROBES = 4
 _ROUNDING = 1e-9
 # Samples whose scores are asked for at once, one row of weights each.
@@ -22,13 +23,13 @@ def mean_scores(metric: Metric, statistics: Statistics, groups: Groups) -> Value
     t, McNemar) then holds for it, whoever wrote it.
     """
     first = statistics[:, 0]
-    weights = np.random.default_rng(0).uniform(0.5, 1.5, size=(_PROBES, len(first)))
+    weights = np.random.default_rng(0).integers(1, 6, (_PROBES, len(first))).astype(np.float64)
     weights[0] = 1.0
     values = np.asarray(metric.aggregate(statistics, weights, groups), dtype=np.float64)
     means = (weights @ first) / weights.sum(axis=1)
     if np.isnan(values).any():
         return None
-    if means[0] == 0:
+    if means[0] == 0 or values[0] == 0:  # no factor can be told
         return np.zeros_like(first) if not first.any() and not values.any() else None
     factor = values[0] / means[0]
     largest = np.abs(factor * first).max()

@@ -8,6 +8,7 @@ import pytest
 from evalharness.backends import open_backend
 from evalharness.backends.baseline import lead
 from evalharness.errors import UsageError
+from evalharness.metrics.multiple_choice import ACCURACY_MUTUAL_INFORMATION
 from evalharness.records import (
     Generation,
     GenerationResponse,
@@ -22,6 +23,7 @@ from evalharness.samples import (
     multiple_choice,
     pseudo_likelihood_comparison,
     rolling,
+    with_options_alone,
 )
 
 
@@ -198,3 +200,16 @@ def test_a_text_that_is_compared_with_none_is_not_certain(spec: str) -> None:
         assert isinstance(outcome, LogLikelihoodResponse)
         assert outcome.log_probability == pytest.approx(-4 * math.log(256))
         assert not outcome.greedy
+
+
+def test_the_best_constant_answer_is_that_by_mutual_information_too() -> None:
+    """Options alone were ranked after all others, so that the last option gained most."""
+    samples = [with_options_alone(choices(number, gold=1 if number else 3)) for number in range(9)]
+    asked = instances(samples)
+    outcomes = dict(open_backend("baseline:majority").answer(asked))
+    right = []
+    for place, sample in enumerate(samples):
+        own = [outcomes[8 * place + index] for index in range(8)]
+        scored = [one for one in own if isinstance(one, LogLikelihoodResponse)]
+        right.append(ACCURACY_MUTUAL_INFORMATION.measure(sample, scored))
+    assert right == [(0.0,), *[(1.0,)] * 8]

@@ -285,7 +285,7 @@ def identify(text: str) -> str:
 
 
 def test_the_share_in_the_wrong_language_counts_what_can_be_told() -> None:
-    """Segments whose reference is not recognised, and outputs without words, say nothing."""
+    """Segments whose reference is not recognised say nothing; an empty output is in no language."""
     metric = wrong_language("de", identify)
     answered = [
         written("de: gut", "de: gut"),
@@ -294,8 +294,9 @@ def test_the_share_in_the_wrong_language_counts_what_can_be_told() -> None:
         written("", "de: gut"),
         written("en: good", "fr: bon", "de: gut"),
     ]
-    assert corpus(metric, answered) == pytest.approx(2 / 3)
-    assert str(corpus(metric, answered[2:4])) == "nan"
+    assert corpus(metric, answered) == pytest.approx(2 / 4)
+    assert str(corpus(metric, answered[2:3])) == "nan"
+    assert corpus(metric, answered[3:4]) == 0.0
     assert not metric.higher_is_better
 
 

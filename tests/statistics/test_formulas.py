@@ -1,11 +1,14 @@
 """Small formulas agree with scipy and statsmodels."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from evalharness.records import Metric
 from evalharness.statistics.clusters import standard_error
 from evalharness.statistics.corrections import benjamini_hochberg, holm
 from evalharness.statistics.intervals import (
@@ -137,6 +140,21 @@ def test_a_metric_is_a_mean_if_it_behaves_as_one() -> None:
         population = POPULATIONS[name]
         statistics = population.draw(generator, 40)
         assert mean_scores(population.metric, statistics, population.groups(40)) is None
+
+
+def test_metrics_are_probed_with_whole_numbers_of_samples() -> None:
+    """One that repeats its samples, as those of evaluate's modules do, got none of them."""
+
+    def aggregate(statistics: Any, weights: Any, _groups: Any) -> Any:
+        repeated = [np.repeat(statistics[:, 0], row.astype(int)) for row in weights]
+        assert all(len(one) for one in repeated)
+        return np.array([np.median(one) for one in repeated])
+
+    median = Metric("median", MEAN.measure, aggregate)
+    for number in range(1, 8):
+        statistics = f1_scores(np.random.default_rng(number), number)
+        found = mean_scores(median, statistics, np.arange(number))
+        assert number < 3 or found is None
 
 
 def test_the_score_of_a_sample_alone_is_that_of_a_corpus_of_one() -> None:

@@ -153,6 +153,24 @@ def test_truthfulqa_does_not_tell_the_true_answers_by_their_place() -> None:
             ]
 
 
+@pytest.mark.parametrize("name", ["arc-challenge", "openbookqa--hub", "commonsense-qa--hub"])
+def test_the_official_files_of_ai2_are_read_too(tmp_path: Path, name: str) -> None:
+    """There the options stand within the question."""
+    official = []
+    for row in rows(name):
+        labels, texts = row["choices"]["label"], row["choices"]["text"]
+        stem = row["question_stem" if "question_stem" in row else "question"]
+        choices = [
+            {"text": text, "label": label} for label, text in zip(labels, texts, strict=True)
+        ]
+        question = {"stem": stem, "choices": choices}
+        official.append({"id": row["id"], "question": question, "answerKey": row["answerKey"]})
+    task = name.removesuffix("--hub")
+    assert (
+        given(task, tmp_path / "official.jsonl", *official).samples == prepared(name, None).samples
+    )
+
+
 def test_the_official_file_of_truthfulqa_is_read_too(tmp_path: Path) -> None:
     official = [
         {"question": row["question"]}

@@ -48,7 +48,7 @@ class CausalBackend(PromptBackend):
         options = found.options
         refuse_options(
             found.spec,
-            ("source_language", "target_language"),
+            ("source_language", "target_language", "input"),
             f"{found.architecture} is a causal model, which is told in the prompt what to write",
         )
         tokenizer = read_tokenizer(

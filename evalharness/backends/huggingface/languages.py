@@ -32,6 +32,11 @@ class Direction:
     scoring_start: tuple[int, ...]
     languages: frozenset[int] = frozenset()
 
+    @property
+    def has_languages(self) -> bool:
+        """Is the model told which language to write?"""
+        return bool(self.languages or self.before)
+
 
 def direction_of(found: FoundModel, tokenizer: Any) -> Direction:
     """The direction that the options ask for; the tokenizer, transformers' own, is set to it.

@@ -65,7 +65,7 @@ class MaskedBackend(CheckpointBackend):
         super().__init__(found.folder, found.files, found.device)
         refuse_options(
             found.spec,
-            ("chat_template", "thinking", "source_language", "target_language"),
+            ("chat_template", "thinking", "source_language", "target_language", "input"),
             f"{found.architecture} is a masked model, which reads no prompts",
         )
         self._tokenizer = MaskedTokenizer(found.folder, found.options.trust_remote_code)

@@ -18,6 +18,9 @@ class HuggingfaceOptions(CheckpointOptions):
     batch_size           requests in a batch, at most; changes speed and memory only
     source_language      what an encoder-decoder model of several languages reads, and
     target_language      what it writes, by the codes of its tokenizer
+    input                what an encoder-decoder model is given of a task that makes texts from a
+                         source: its prompt, or the bare source (bare_sources.py). "auto": the
+                         source for translation models, which take no instructions
     """
 
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
@@ -25,6 +28,7 @@ class HuggingfaceOptions(CheckpointOptions):
     batch_size: int = Field(default=32, ge=1)
     source_language: str | None = None
     target_language: str | None = None
+    input: Literal["auto", "prompt", "source"] = "auto"
 
 
 def refuse_options(spec: ModelSpec, names: Sequence[str], reason: str) -> None:

@@ -79,6 +79,13 @@ class Seq2seqBackend(PromptBackend):
         self._forward: Forward | None = None
         self.load_seconds = 0.0
 
+    @property
+    def reads_sources(self) -> bool:
+        """Translation models do, unless `input` says otherwise: those with languages, Marian."""
+        asked = self._found.options.input
+        translates = self._direction.has_languages or self._found.config.model_type == "marian"
+        return asked == "source" or (asked == "auto" and translates)
+
     def unsupported(self, instance: Instance) -> str | None:
         """What has no prompt is: there would be nothing for the encoder to read."""
         reason = super().unsupported(instance)
