@@ -360,7 +360,7 @@ def test_an_extraction_that_fails_names_task_and_sample(extract: Any, message: s
     [
         (lambda _s, _w, _g: 1 / 0, "ZeroDivisionError: division by zero"),
         (lambda _s, _w, _g: sys.exit(0), "SystemExit: 0"),
-        (lambda _s, _w, _g: 0.5, "ValueError: expected values of the shape (1000,), found ()"),
+        (lambda _s, _w, _g: 0.5, "ValueError: expected values of the shape (1,), found ()"),
         (lambda _s, w, _g: np.full(len(w), 50.0),
          "ValueError: the value 50.0 is outside the bounds 0.0 to 1.0"),
         (lambda _s, w, _g: np.full(len(w), -np.inf),
