@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalharness.report.text import amount, half_width, interval, number, sort_key
+from evalharness.report.text import amount, half_width, interval, method_words, number, sort_key
 from evalharness.results import MetricResult, TaskResult
 from evalharness.statistics.task_means import TaskMean
 
@@ -89,7 +89,7 @@ def _cell(
     failed = task.validity.failed
     thinking = task.validity.unfinished_thinking
     note = joined(
-        "asked for the letter" if task.method is not None else "",
+        method_words(task.method),
         f"{amount(failed)} of {amount(task.n)} samples failed" if failed else "",
         f"{amount(thinking)} of {amount(task.n)} ended before the thinking did" if thinking else "",
     )

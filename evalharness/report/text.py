@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 
-from evalharness.results import MetricResult
+from evalharness.results import Method, MetricResult
 
 LONGEST = 80
 _HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?![\w.-])")
@@ -150,3 +150,10 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def method_words(method: Method | None) -> str:
+    """How a task was asked where that was not its own way, or ""."""
+    if method is None:
+        return ""
+    return "asked for the letter" if method.name == "letter" else "given the bare source"

@@ -19,7 +19,7 @@ from evalharness.report.matrices import Matrix, build_matrices
 from evalharness.report.plots import build_plots
 from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
-from evalharness.report.text import amount, money, number, short, size, visible
+from evalharness.report.text import amount, method_words, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
 from evalharness.validity import THRESHOLDS, warnings
 
@@ -157,7 +157,7 @@ def _lettered(runs: Sequence[Run]) -> list[str]:
     tasks: dict[tuple[str, str], list[str]] = {}
     for _, results in runs:
         for name, task in results.tasks.items():
-            if task.method is not None:
+            if task.method is not None and task.method.name == "letter":
                 key = (results.model.name, task.method.reason)
                 tasks.setdefault(key, []).append(short(name))
     return [
@@ -320,8 +320,8 @@ def _prompts(task: TaskResult) -> str:
         parts.append("system prompt")
     if task.chat is not None and task.chat.fewshot_as is not None:
         parts.append(f"examples as {task.chat.fewshot_as}")
-    if task.method is not None:
-        parts.append("asked for the letter")
+    if words := method_words(task.method):
+        parts.append(words)
     return ", ".join(parts)
 
 

@@ -106,3 +106,12 @@ def test_without_prices_there_is_no_place_for_them() -> None:
 )
 def test_a_price_has_as_many_decimals_as_it_needs(price: float, shown: str) -> None:
     assert money(price) == shown
+
+
+def test_a_model_that_was_given_the_bare_source_is_told_in_its_cell() -> None:
+    """Its metric is the task's own, so that nothing is said of letters."""
+    bare = Method(name="source", reason="it takes no instructions")
+    runs = [run("translator", {"quiz": task({"chrf": metric(40.0, (30.0, 50.0))}, method=bare)})]
+    printed_table = printed(runs[0])
+    assert "given the bare source" in printed_table
+    assert "letter" not in printed_table
