@@ -97,7 +97,7 @@ def _histogram(anchor: str, row: Row, differences: Values) -> Plot:
     ]
     return Plot(
         anchor=anchor,
-        title=f"{short(row.task)}: differences of samples",
+        title=f"{short(row.task)}: {short(row.run)}, sample by sample",
         description=f"How many of {amount(len(differences))} samples differ by how much in "
         f"{short(row.metric)}, {short(row.run)} minus the baseline.",
         width=place(_WIDTH),

@@ -57,7 +57,7 @@ def reliability_plot(task: str, anchor: str, runs: Sequence[ComparedRun]) -> Ite
     more = f" Drawn are {_MOST} of {len(found)} models." if len(found) > _MOST else ""
     yield Plot(
         anchor=f"{anchor}-reliability",
-        title="Reliability",
+        title=f"Reliability on {short(task)}",
         description="How often answers are right (upwards) against how sure the model is of them "
         f"(to the right). On the straight line it is as sure as it should be.{more}",
         width=place(columns * (_SIZE + _GAP) + 16),
