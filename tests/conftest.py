@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 # The machine may be slow; a test never fails for that.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# A shell ignores Ctrl-C in what it runs in the background, and so would the commands of tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Libraries that look for a hub must not try: no test may need the network.
 os.environ["HF_HUB_OFFLINE"] = "1"
