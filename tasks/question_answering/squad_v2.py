@@ -63,6 +63,5 @@ TASKS = (
         metrics=SQUAD_V2,
         licence="CC BY-SA 4.0",
         description="Questions about paragraphs of Wikipedia, half of them unanswerable.",
-        size=11873,
     ),
 )

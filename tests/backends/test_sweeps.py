@@ -74,6 +74,15 @@ def test_a_model_is_run_once_and_belongs_to_its_series(folder: Path) -> None:
     ]
 
 
+def test_checkpoints_for_transformers_own_classes_are_a_series_too(folder: Path) -> None:
+    checkpoints(folder, "checkpoint-20", "checkpoint-100")
+    specs = expand_specs(["hf:checkpoint-*?dtype=float32"])
+    assert [(one.text, one.step, one.series) for one in specs] == [
+        (f"hf:checkpoint-{step}?dtype=float32", step, "hf:checkpoint-*?dtype=float32")
+        for step in (20, 100)
+    ]
+
+
 def test_a_folder_with_brackets_in_its_name_is_no_pattern(folder: Path) -> None:
     checkpoints(folder, "model[1]")
     (spec,) = expand_specs(["builtin:model[1]"])
