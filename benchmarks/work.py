@@ -7,7 +7,7 @@ from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Generation, LogLikelihood, Request, whole_prompt
-from evalharness.samples import with_shots
+from evalharness.shots import with_shots
 
 SMOLLM2 = "smollm2-135m-instruct"
 GEMMA = "gemma-3-270m"

@@ -19,7 +19,7 @@ from evalharness.records import (
     WholeText,
 )
 from evalharness.results import ChatForm, ChatMode, RunConfiguration
-from evalharness.samples import solved_in_turns
+from evalharness.shots import solved_in_turns
 
 # Published figures of multiple choice are those of plain text, of chat models as well.
 _KINDS: Mapping[ChatMode, tuple[type[Request], ...]] = {

@@ -16,7 +16,8 @@ from evalharness.metrics.multiple_choice import LETTER_ACCURACY
 from evalharness.preparation import PreparedTask, prompt_hash, why_unsupported
 from evalharness.records import Backend, Generation, LogLikelihood, Sample
 from evalharness.results import Method, RunConfiguration
-from evalharness.samples import LETTERS, listed_options, with_shots, without_cue
+from evalharness.samples import LETTERS, listed_options, without_cue
+from evalharness.shots import with_shots
 
 
 @dataclass(frozen=True, slots=True)

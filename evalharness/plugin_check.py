@@ -22,7 +22,7 @@ from evalharness.records import (
     whole_prompt,
 )
 from evalharness.results import TaskResult
-from evalharness.samples import solved, with_shots
+from evalharness.shots import solved, with_shots
 
 # Enough to see what an answer does to a score; the random baseline is as quick.
 MEASURED = 200

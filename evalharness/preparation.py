@@ -23,7 +23,7 @@ from evalharness.records import (
     whole_prompt,
 )
 from evalharness.results import TaskRecord
-from evalharness.samples import solved, with_shots
+from evalharness.shots import solved, with_shots
 from evalharness.sources import MIRRORS, UnreachableError
 from evalharness.validation import check_sample, plugin_code
 

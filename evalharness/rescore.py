@@ -21,7 +21,7 @@ from evalharness.records import (
     Request,
     Sample,
 )
-from evalharness.results import Results, RunRecord, SampleRow, read_run, read_samples
+from evalharness.results import Results, RunRecord, SampleRow, read_run, read_sample_rows
 from evalharness.runner import EvaluatedRun, Progress, evaluate
 
 
@@ -54,7 +54,7 @@ def rescore(
     known = []
     for task in converted:
         _check_asked(record, task)
-        rows = read_samples(folder, task.name) if task.name in record.tasks else {}
+        rows = read_sample_rows(folder, task.name) if task.name in record.tasks else {}
         stored.learn(task, rows)
         known.append(_in_parts(task, rows))
     return evaluate(

@@ -291,7 +291,7 @@ def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
         raise _unwritable(path, error) from None
 
 
-def read_samples(folder: Path, task: str) -> dict[str, SampleRow]:
+def read_sample_rows(folder: Path, task: str) -> dict[str, SampleRow]:
     """The rows of a task of a run, by id. Raises DataError for a file that cannot be read."""
     import pyarrow
     import pyarrow.parquet

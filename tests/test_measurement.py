@@ -22,7 +22,8 @@ from evalharness.records import (
     whole_prompt,
 )
 from evalharness.results import SampleRow, TaskResult
-from evalharness.samples import generation, with_shots
+from evalharness.samples import generation
+from evalharness.shots import with_shots
 
 
 class Numbers:

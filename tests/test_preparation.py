@@ -13,7 +13,8 @@ from evalharness.records import (
     RollingLogLikelihood,
     Sample,
 )
-from evalharness.samples import generation, multiple_choice, rolling, with_shots
+from evalharness.samples import generation, multiple_choice, rolling
+from evalharness.shots import with_shots
 
 CHOICE = multiple_choice(id="1", prompt="Q: a\nA:", choices=["x", "y"], gold=1)
 TEXT = generation(id="2", prompt="Q: b\nA:", references=["z"], max_tokens=5, stop=["\n"])

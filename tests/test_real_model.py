@@ -19,7 +19,7 @@ from evalharness.discovery import find_tasks
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Generation, GenerationResponse, Instance, Sample, whole_prompt
-from evalharness.samples import with_shots
+from evalharness.shots import with_shots
 from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.tokenizer import Tokenizer

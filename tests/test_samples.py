@@ -23,10 +23,9 @@ from evalharness.samples import (
     multiple_choice,
     pseudo_likelihood_comparison,
     rolling,
-    solved,
     with_options_alone,
-    with_shots,
 )
+from evalharness.shots import solved, with_shots
 
 CHOICE = multiple_choice(id="1", prompt="Q: a\nA:", choices=["x", "y"], gold=1)
 TEXT = generation(id="2", prompt="Q: b\nA:", references=["z", "other"], max_tokens=5)

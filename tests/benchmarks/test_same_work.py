@@ -22,7 +22,8 @@ from evalharness.metrics.rouge import ROUGE_L
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Row as DataRow
 from evalharness.records import Sample, Task
-from evalharness.samples import generation, multiple_choice, solved
+from evalharness.samples import generation, multiple_choice
+from evalharness.shots import solved
 from evalharness.sources import LocalFile
 from tests.benchmarks.made_up import (
     OURS,
