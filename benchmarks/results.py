@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from benchmarks.records import Results, Row
 from evalharness.errors import DataError
-from evalharness.results import write_text
+from evalharness.run_folder import write_text
 
 
 def read_results(path: Path) -> Results:

@@ -20,7 +20,7 @@ from evalharness.engine.trie import Query, plan
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.translation import bleu
 from evalharness.records import GenerationResponse, Sample, Task
-from evalharness.results import write_results, write_run
+from evalharness.run_folder import write_results, write_run
 from evalharness.sources import LocalFile
 from evalharness.statistics.summaries import Summary, summarize
 from tests.report.runs import metric, run, task

@@ -25,13 +25,7 @@ from evalharness.records import (
     Weights,
     WholeText,
 )
-from evalharness.results import (
-    MetricResult,
-    SampleRow,
-    SliceResult,
-    TaskCost,
-    TaskResult,
-)
+from evalharness.results import MetricResult, SampleRow, SliceResult, TaskCost, TaskResult
 from evalharness.statistics.summaries import Summary, summarize
 from evalharness.validation import (
     checked_scores,

@@ -21,7 +21,8 @@ from evalharness.records import (
     Request,
     Sample,
 )
-from evalharness.results import Results, RunRecord, SampleRow, read_run, read_sample_rows
+from evalharness.results import Results, RunRecord, SampleRow
+from evalharness.run_folder import read_run, read_sample_rows
 from evalharness.runner import EvaluatedRun, Progress, evaluate
 
 

@@ -11,17 +11,8 @@ from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, run_id, why_unsupported
 from evalharness.records import Backend, Cost, Failure, Instance, Outcome
-from evalharness.results import (
-    ModelResult,
-    Results,
-    RunConfiguration,
-    RunRecord,
-    TaskResult,
-    is_finished,
-    write_results,
-    write_run,
-    write_samples,
-)
+from evalharness.results import ModelResult, Results, RunConfiguration, RunRecord, TaskResult
+from evalharness.run_folder import is_finished, write_results, write_run, write_samples
 from evalharness.store import STORE_NAME, Responses, Store, request_key
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.errors import DataError
-from evalharness.results import (
+from evalharness.run_folder import (
     find_runs,
     read_run,
     read_runs,

@@ -121,7 +121,7 @@ def _write(
 def export(runs: Sequence[Path], form: str, output: Path | None, **options: Any) -> None:
     """Write the scores of RUNS as a table for other programs and for papers."""
     from evalharness.report import export as forms
-    from evalharness.results import write_text
+    from evalharness.run_folder import write_text
 
     if form == "parquet" and output is None:
         raise UsageError("--to parquet is no text: name its file with -o.")

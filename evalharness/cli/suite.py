@@ -15,7 +15,8 @@ from evalharness.discovery import find_tasks
 from evalharness.errors import UsageError
 from evalharness.progress import progress_reporter
 from evalharness.rescore import rescore
-from evalharness.results import RunConfiguration, find_runs
+from evalharness.results import RunConfiguration
+from evalharness.run_folder import find_runs
 from evalharness.runner import (
     EvaluatedRun,
     NothingSupportedError,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from evalharness.compare.records import ComparedRun
 from evalharness.errors import DataError, UsageError, did_you_mean
-from evalharness.results import Results, RunRecord, find_runs, read_run
+from evalharness.results import Results, RunRecord
+from evalharness.run_folder import find_runs, read_run
 
 RUNS = Path("runs")
 

@@ -11,7 +11,7 @@ from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks
-from evalharness.results import read_runs_with_folders
+from evalharness.run_folder import read_runs_with_folders
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evalharness.errors import DataError
-from evalharness.results import read_runs_with_folders, write_results, write_run
+from evalharness.run_folder import read_runs_with_folders, write_results, write_run
 
 _UNSAFE = re.compile(r"[^\w.-]")
 

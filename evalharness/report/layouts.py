@@ -18,7 +18,7 @@ from evalharness.report.sample_columns import FLAGS, task_samples
 from evalharness.report.sample_data import Keep, PackedTask, pack_task
 from evalharness.report.text import amount, size
 from evalharness.report.view import Page, build_page
-from evalharness.results import write_text
+from evalharness.run_folder import write_text
 
 WARN_ABOVE = 3 * 2**20
 REFUSE_ABOVE = 10 * 2**20

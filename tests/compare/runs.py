@@ -13,7 +13,8 @@ from evalharness.discovery import Catalogue, FoundTask
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.translation import ter
 from evalharness.records import Metric, Row, Sample, Task
-from evalharness.results import SampleRow, write_results, write_run, write_samples
+from evalharness.results import SampleRow
+from evalharness.run_folder import write_results, write_run, write_samples
 from evalharness.sources import LocalFile
 from evalharness.statistics.resampling import score
 from tests.report.runs import metric, run, task

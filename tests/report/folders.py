@@ -27,11 +27,8 @@ from evalharness.results import (
     TaskRecord,
     TaskResult,
     Validity,
-    read_run,
-    write_results,
-    write_run,
-    write_samples,
 )
+from evalharness.run_folder import read_run, write_results, write_run, write_samples
 from evalharness.statistics.summaries import summarize
 
 WORDS = [

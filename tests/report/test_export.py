@@ -16,7 +16,7 @@ from evalharness.report.evidence import Evidence
 from evalharness.report.export import as_csv, as_json, as_latex, as_markdown, write_parquet
 from evalharness.report.keeping import keep_results
 from evalharness.report.writing import guarded, in_latex, in_markdown, latex_table
-from evalharness.results import read_run
+from evalharness.run_folder import read_run
 from tests.report import folders
 from tests.report.folders import MadeModel
 from tests.report.runs import evidence_of_runs, many, metric, run, task

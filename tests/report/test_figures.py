@@ -16,7 +16,7 @@ from evalharness.report.drawing import Plot, Scale, around, ticks
 from evalharness.report.evidence import Evidence
 from evalharness.report.plots import ForestRow, build_plots, forest
 from evalharness.report.reliability_plots import reliability_plot
-from evalharness.results import read_run, write_results
+from evalharness.run_folder import read_run, write_results
 from tests.report import folders
 from tests.report.folders import MadeModel
 from tests.report.runs import evidence_of_runs, metric, run, task
