@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet
@@ -107,9 +107,7 @@ def invoke(*arguments: object) -> tuple[int, str, str]:
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     """As a user types it, errors told in words."""
-    program = shutil.which("evalharness")
-    assert program is not None
-    words = [program, *map(str, arguments)]
+    words = [sys.executable, "-m", "evalharness", *map(str, arguments)]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
