@@ -15,6 +15,7 @@ from evalharness.records import (
     GenerationResponse,
     Groups,
     Instance,
+    LogLikelihood,
     Metric,
     Outcome,
     Request,
@@ -251,6 +252,9 @@ def _row(
         doubled_start=any(map(starts_twice, prompts)),
         failed=bool(errors),
         error=errors[0] if errors else "",
+        continuations=[
+            one.continuation if isinstance(one, LogLikelihood) else "" for one in sample.requests
+        ],
     )
 
 

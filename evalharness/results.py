@@ -1,10 +1,12 @@
 """What run.json, results.json and samples/TASK.parquet hold (see run_folder.py)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from evalharness.records import TokenScore
 
 
 class _Record(BaseModel):
@@ -222,6 +224,9 @@ class SampleRow:
     tokens included and without the few-shot examples that did not fit; `responses` are what it
     wrote, thinking included. `statistics` is None where a request of the sample failed;
     `lost_shots` is the largest number of few-shot examples that a request of it lost.
+    `continuations` has, for each request, the text that was scored after its prompt, "" for others.
+    `tokens` has, for each request, the tokens that it scored or wrote, where they were asked for
+    (`run --store-logprobs`); runs from before there were these two do not have them.
     """
 
     id: str
@@ -244,3 +249,5 @@ class SampleRow:
     doubled_start: bool
     failed: bool
     error: str
+    continuations: list[str] = field(default_factory=list)
+    tokens: list[list[TokenScore]] | None = None

@@ -7,17 +7,26 @@ whole file or none. What is read is validated; a damaged file is a DataError tha
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from evalharness.canonical import fields_of
 from evalharness.errors import DataError
+from evalharness.records import TokenScore
 from evalharness.results import Results, RunRecord, SampleRow
 from evalharness.validation import first_problem
+
+# The columns of samples/TASK.parquet that are JSON text, and what it holds.
+_JSON: Mapping[str, TypeAdapter[Any]] = {
+    "slices": TypeAdapter(dict[str, str]),
+    "statistics": TypeAdapter(dict[str, list[float]] | None),
+    "tokens": TypeAdapter(list[list[TokenScore]] | None),
+}
 
 
 def write_run(folder: Path, record: RunRecord) -> None:
@@ -31,7 +40,7 @@ def write_results(folder: Path, results: Results) -> None:
 
 
 def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
-    """Write samples/TASK.parquet; slices and statistics are JSON text, since their keys differ.
+    """Write samples/TASK.parquet; what `_JSON` names is JSON text, since keys differ.
 
     Raises DataError when it cannot be written.
     """
@@ -42,7 +51,7 @@ def write_samples(folder: Path, task: str, rows: Sequence[SampleRow]) -> None:
     for row in rows:
         for name, values in columns.items():
             value = getattr(row, name)
-            values.append(json.dumps(value) if name in {"slices", "statistics"} else value)
+            values.append(json.dumps(value, default=fields_of) if name in _JSON else value)
     table = pyarrow.table(columns)
     path = folder / "samples" / f"{task}.parquet"
     try:
@@ -63,7 +72,7 @@ def read_sample_rows(folder: Path, task: str) -> dict[str, SampleRow]:
         decoded = [
             SampleRow(
                 **{
-                    name: json.loads(value) if name in {"slices", "statistics"} else value
+                    name: _JSON[name].validate_json(value) if name in _JSON else value
                     for name, value in row.items()
                 }
             )

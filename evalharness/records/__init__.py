@@ -36,6 +36,7 @@ from evalharness.records.responses import (
     LogLikelihoodResponse,
     Outcome,
     Response,
+    TokenScore,
 )
 from evalharness.records.samples import Instance, Row, Sample
 from evalharness.records.tasks import (
@@ -84,6 +85,7 @@ __all__ = [
     "Statistics",
     "Task",
     "TaskTemplate",
+    "TokenScore",
     "Tokenizing",
     "Values",
     "Weights",

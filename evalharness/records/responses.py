@@ -59,6 +59,19 @@ Response = LogLikelihoodResponse | GenerationResponse
 
 
 @dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token that was scored after all that stands before it, as text.
+
+    `log_probability` is its natural logarithm; `alternatives` are the likeliest tokens at its place
+    with theirs, the likeliest first, the token itself among them where it is one of them.
+    """
+
+    text: str
+    log_probability: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A request that could not be answered, and why."""
 
