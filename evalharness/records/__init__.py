@@ -10,6 +10,7 @@ from evalharness.records.backends import (
     Model,
     Piece,
     Pieces,
+    Rebatching,
     SourceReading,
     Tokenizing,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Placed",
     "Prompt",
     "PseudoLogLikelihood",
+    "Rebatching",
     "Request",
     "Response",
     "Role",
