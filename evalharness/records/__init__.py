@@ -12,19 +12,24 @@ from evalharness.records.backends import (
     Pieces,
     SourceReading,
     Tokenizing,
+    TokenScoring,
 )
 from evalharness.records.metrics import Groups, Metric, Statistics, Values, Weights
 from evalharness.records.requests import (
+    ALTERNATIVES,
     Generation,
     LogLikelihood,
     Message,
+    MinKOf,
     Prompt,
     PseudoLogLikelihood,
     Request,
     Role,
     RollingLogLikelihood,
     Sampling,
+    Scorable,
     Shot,
+    TokensOf,
     WholeText,
     as_text,
     whole_prompt,
@@ -34,9 +39,11 @@ from evalharness.records.responses import (
     Failure,
     GenerationResponse,
     LogLikelihoodResponse,
+    MinK,
     Outcome,
     Response,
     TokenScore,
+    TokenScores,
 )
 from evalharness.records.samples import Instance, Row, Sample
 from evalharness.records.tasks import (
@@ -50,6 +57,7 @@ from evalharness.records.tasks import (
 )
 
 __all__ = [
+    "ALTERNATIVES",
     "Alternative",
     "Backend",
     "Cost",
@@ -65,6 +73,8 @@ __all__ = [
     "LogLikelihoodResponse",
     "Message",
     "Metric",
+    "MinK",
+    "MinKOf",
     "Model",
     "Outcome",
     "Piece",
@@ -79,6 +89,7 @@ __all__ = [
     "Row",
     "Sample",
     "Sampling",
+    "Scorable",
     "Shot",
     "Source",
     "SourceReading",
@@ -86,7 +97,10 @@ __all__ = [
     "Task",
     "TaskTemplate",
     "TokenScore",
+    "TokenScores",
+    "TokenScoring",
     "Tokenizing",
+    "TokensOf",
     "Values",
     "Weights",
     "WholeText",

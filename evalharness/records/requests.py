@@ -123,6 +123,28 @@ WholeText = RollingLogLikelihood | PseudoLogLikelihood
 
 Request = LogLikelihood | Generation | WholeText
 
+Scorable = LogLikelihood | RollingLogLikelihood
+"""Requests whose tokens can be scored one by one, from left to right."""
+
+# How many of the likeliest tokens are named at each place (TokenScore).
+ALTERNATIVES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TokensOf:
+    """How likely is each token that `request` scores? Answered by TokenScores."""
+
+    request: Scorable
+    alternatives: int = ALTERNATIVES
+
+
+@dataclass(frozen=True, slots=True)
+class MinKOf:
+    """How familiar is `text` by the `share` of its tokens that are least likely? By a MinK."""
+
+    text: str
+    share: float
+
 
 def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
     """All that a model is given: shots and prompt, or the text that is scored as a whole.

@@ -64,11 +64,30 @@ class TokenScore:
 
     `log_probability` is its natural logarithm; `alternatives` are the likeliest tokens at its place
     with theirs, the likeliest first, the token itself among them where it is one of them.
+    Where several tokens are one character together, the first has its text and the others have "";
+    an alternative that is no whole character is U+FFFD.
     """
 
     text: str
     log_probability: float
     alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """All tokens that a request scores, in order: what its log-probability is the sum of."""
+
+    tokens: tuple[TokenScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MinK:
+    """How familiar a text is to a model by its least likely tokens (see min_k.py).
+
+    `log_probability` is the mean of theirs; None for a text without tokens.
+    """
+
+    log_probability: float | None
 
 
 @dataclass(frozen=True, slots=True)
