@@ -19,7 +19,7 @@ from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.letters import as_asked
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Backend, Fitting
+from evalharness.records import Backend, Fitting, TokenScoring
 from evalharness.results import RunConfiguration
 from evalharness.runner import split_supported
 
@@ -65,6 +65,8 @@ def open_suite(suite: Suite) -> OpenedSuite:
     for model in models:
         _check_fit(model)
         _say_methods(model)
+        if suite.store_logprobs and not isinstance(model.backend, TokenScoring):
+            say(f"{model.backend.model.name}: gives no log-probabilities of tokens to be stored")
     if suite.system_prompt:
         for model in models:
             _say_plain(model)
@@ -103,6 +105,7 @@ def _configuration(suite: Suite, training_text: str) -> RunConfiguration:
         fewshot_as=suite.fewshot_as,
         data=suite.data,
         training_text=training_text,
+        store_logprobs=suite.store_logprobs,
     )
 
 

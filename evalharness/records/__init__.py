@@ -18,6 +18,7 @@ from evalharness.records.metrics import Groups, Metric, Statistics, Values, Weig
 from evalharness.records.requests import (
     ALTERNATIVES,
     Generation,
+    Keyed,
     LogLikelihood,
     Message,
     MinKOf,
@@ -42,6 +43,7 @@ from evalharness.records.responses import (
     MinK,
     Outcome,
     Response,
+    Stored,
     TokenScore,
     TokenScores,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "GenerationResponse",
     "Groups",
     "Instance",
+    "Keyed",
     "LogLikelihood",
     "LogLikelihoodResponse",
     "Message",
@@ -94,6 +97,7 @@ __all__ = [
     "Source",
     "SourceReading",
     "Statistics",
+    "Stored",
     "Task",
     "TaskTemplate",
     "TokenScore",

@@ -140,10 +140,17 @@ class TokensOf:
 
 @dataclass(frozen=True, slots=True)
 class MinKOf:
-    """How familiar is `text` by the `share` of its tokens that are least likely? By a MinK."""
+    """How likely are the `percent` % of the tokens of `text` that are least likely?
+
+    Answered by a MinK (see min_k.py).
+    """
 
     text: str
-    share: float
+    percent: int
+
+
+Keyed = Request | TokensOf | MinKOf
+"""All that has an answer in the store, under a key of its own."""
 
 
 def whole_prompt(request: Request, dropped: int = 0) -> Prompt:

@@ -82,12 +82,13 @@ class TokenScores:
 
 @dataclass(frozen=True, slots=True)
 class MinK:
-    """How familiar a text is to a model by its least likely tokens (see min_k.py).
-
-    `log_probability` is the mean of theirs; None for a text without tokens.
-    """
+    """The mean log-probability of a text's least likely tokens; None for a text without any."""
 
     log_probability: float | None
+
+
+Stored = Response | TokenScores | MinK
+"""All that the store holds."""
 
 
 @dataclass(frozen=True, slots=True)
