@@ -99,6 +99,7 @@ class _Texts:
         letter = [token for token in tokenizer.encode(["a"])[0] if tokenizer.decode([token])]
         self._inside = letter[-1:]
         self._before = tokenizer.decode(self._inside)
+        self._largest = tokenizer.largest_token
         self._known: dict[int, str] = {}
 
     def scores(
@@ -125,8 +126,8 @@ class _Texts:
         return texts[len(given) :]
 
     def _alone(self, token: int) -> str:
-        if token > self._tokenizer.largest_token:
-            return f"<{token}>"  # a model may have more embeddings than there are tokens
+        if token > self._largest:  # a model may have more embeddings than there are tokens
+            return f"<{token}>"
         if token not in self._known:
             text = self._tokenizer.decode([*self._inside, token])
             new = text[len(self._before) :] if text.startswith(self._before) else ""
