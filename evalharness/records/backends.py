@@ -68,7 +68,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of text that is one token, or several which are one character together."""
+    """A piece of text that is one token, or several that are text only together."""
 
     text: str
     tokens: int

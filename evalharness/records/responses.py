@@ -64,8 +64,8 @@ class TokenScore:
 
     `log_probability` is its natural logarithm; `alternatives` are the likeliest tokens at its place
     with theirs, the likeliest first, the token itself among them where it is one of them.
-    Where several tokens are one character together, the first has its text and the others have "";
-    an alternative that is no whole character is U+FFFD.
+    Where several tokens are text only together, as parts of one character are, the first has all of
+    it and the others have ""; an alternative that is a part of a character is U+FFFD.
     """
 
     text: str
