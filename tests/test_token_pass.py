@@ -51,8 +51,11 @@ class Scorer(Fake):
         for index in reversed(range(len(requests))):
             request = requests[index]
             self.scored.append(request)
-            rolled = isinstance(request, RollingLogLikelihood)
-            text = request.text if rolled else request.continuation
+            match request:
+                case LogLikelihood():
+                    text = request.continuation
+                case RollingLogLikelihood():
+                    text = request.text
             if self.broken_token in text:
                 yield index, Failure("a token is broken")
             else:

@@ -25,6 +25,7 @@ from evalharness.records import (
     LogLikelihood,
     LogLikelihoodResponse,
     Message,
+    Prompt,
     RollingLogLikelihood,
     Sample,
     Scorable,
@@ -175,7 +176,7 @@ def test_what_was_written_greedily_is_the_likeliest_at_each_place(tmp_path: Path
         head[letters] = kept
     theirs.save_pretrained(str(tmp_path))
     backend = open_backend(f"builtin:{tmp_path}")
-    prompts = ["The quick", (Message("user", "Hello"),)]
+    prompts: list[Prompt] = ["The quick", (Message("user", "Hello"),)]
     sample = Sample(id="sample", requests=tuple(Generation(prompt, 6) for prompt in prompts))
     written = dict(backend.answer([Instance("task", sample, index) for index in range(2)]))
     for index, prompt in enumerate(prompts):
