@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
     ValidationError,
     field_validator,
@@ -34,6 +35,8 @@ class Suite(BaseModel):
                  warned of
     training_text  a folder with texts that models were trained on: samples that stand in them are
                  told apart (see contamination.py)
+    store_logprobs  the log-probability of each token of each answer is stored with the likeliest
+                 in its place, and how familiar each sample's text is (see token_pass.py)
     allow_failed share of the samples of a task that may fail before the exit status is 3
     chat         which prompts of plain text become chats, of a model that has a chat template:
                  those that ask for a text ("auto"), all ("on"), none ("off")
@@ -55,6 +58,7 @@ class Suite(BaseModel):
     warn_above: dict[str, float] = Field(default_factory=dict)
     training_text: Path | None = None
     data: dict[str, str] = Field(default_factory=dict)
+    store_logprobs: StrictBool = False
     allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
     chat: ChatMode = "auto"
     noise_floor: bool = False

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evalharness.errors import DataError
 from evalharness.preparation import PreparedTask
-from evalharness.records import LogLikelihood, Sample, WholeText, as_text
+from evalharness.records import LogLikelihood, Prompt, Sample, WholeText
 from evalharness.rows import READERS, read_rows
 
 WORDS = 13
@@ -53,7 +53,7 @@ def mark_contamination(
     The text is read once, a file at a time; what is held in memory is the tests. Raises DataError
     for a folder that is not there or has no text, and for a file that cannot be read.
     """
-    grams = [[_grams(_text_of(sample)) for sample in task.samples] for task in tasks]
+    grams = [[_grams(text_of(sample)) for sample in task.samples] for task in tasks]
     every = [one for some in grams for one in some]
     wanted = np.unique(np.concatenate([np.empty(0, np.uint64), *every]))
     seen = np.zeros(len(wanted), dtype=bool)
@@ -76,8 +76,8 @@ def shared_with_examples(task: PreparedTask) -> tuple[str, ...]:
     """The ids of the samples that have thirteen words in a row in common with an example."""
     if not task.examples:
         return ()
-    examples = np.concatenate([_grams(_text_of(example)) for example in task.examples])
-    shares = _shares([_grams(_text_of(sample)) for sample in task.samples], np.unique(examples))
+    examples = np.concatenate([_grams(text_of(example)) for example in task.examples])
+    shares = _shares([_grams(text_of(sample)) for sample in task.samples], np.unique(examples))
     return tuple(sample.id for sample, share in zip(task.samples, shares, strict=True) if share)
 
 
@@ -90,15 +90,23 @@ def share_name(share: float | None) -> str:
     return SOME if share < 0.5 else MOST
 
 
-def _text_of(sample: Sample) -> str:
+def text_of(sample: Sample) -> str:
     """What a sample asks, without examples, and its right answer."""
     request = sample.requests[0]
     if isinstance(request, WholeText):
         return sample.source or request.text
+    asked = _content(request.prompt)
     if isinstance(request, LogLikelihood) and not sample.gold:
-        asked = (one.continuation for one in sample.requests if isinstance(one, LogLikelihood))
-        return f"{as_text(request.prompt)} {' '.join(asked)}"
-    return f"{as_text(request.prompt)} {sample.target}"
+        options = (one.continuation for one in sample.requests if isinstance(one, LogLikelihood))
+        return f"{asked} {' '.join(options)}"
+    return f"{asked} {sample.target}"
+
+
+def _content(prompt: Prompt) -> str:
+    """A prompt without what makes it a chat: the system's turn, and who says what."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(turn.content for turn in prompt if turn.role != "system")
 
 
 def _grams(text: str) -> Grams:

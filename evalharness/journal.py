@@ -2,7 +2,7 @@
 
 import threading
 
-from evalharness.records import Failure, Outcome, Response
+from evalharness.records import Failure, Stored
 from evalharness.store import Store
 
 # A response waits no longer than this, so that a killed run loses no more than that.
@@ -20,7 +20,7 @@ class Journal:
     def __init__(self, store: Store, *, keep: bool) -> None:
         self._store = store
         self._keep = keep
-        self._waiting: list[tuple[str, Response]] = []
+        self._waiting: list[tuple[str, Stored]] = []
         self._lock = threading.Lock()
         self._some_wait = threading.Event()
         self._ended = threading.Event()
@@ -38,7 +38,7 @@ class Journal:
         self._raise_error()
         self._write()
 
-    def add(self, key: str, outcome: Outcome) -> None:
+    def add(self, key: str, outcome: Stored | Failure) -> None:
         """Failures are not kept: they are tried again by the next run."""
         self._raise_error()
         if self._keep and not isinstance(outcome, Failure):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -38,19 +39,20 @@ def _bar(console: Console) -> Iterator[Callable[[Progress], None]]:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("requests"),
+        TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console) as bar:
-        task = None
+        tasks: dict[str, TaskID] = {}
 
         def report(progress: Progress) -> None:
-            nonlocal task
-            if task is None:
-                task = bar.add_task(spelled_out(progress.model), total=progress.total)
-            bar.update(task, completed=progress.answered)
+            unit = progress.unit
+            if unit not in tasks:
+                name = spelled_out(progress.model)
+                tasks[unit] = bar.add_task(name, total=progress.total, unit=unit)
+            bar.update(tasks[unit], completed=progress.answered)
 
         yield report
 
@@ -65,8 +67,8 @@ def _lines() -> Callable[[Progress], None]:
         if first or progress.answered == progress.total or now - last >= SECONDS_BETWEEN_LINES:
             last = now
             print(
-                f"{spelled_out(progress.model)}: {progress.answered} of {progress.total} requests "
-                f"answered ({progress.from_store} from the store), {now - started:.0f} s",
+                f"{spelled_out(progress.model)}: {progress.answered} of {progress.total} "
+                f"{progress.unit} ({progress.from_store} from the store), {now - started:.0f} s",
                 file=sys.stderr,
                 flush=True,
             )

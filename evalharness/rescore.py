@@ -20,6 +20,8 @@ from evalharness.records import (
     Outcome,
     Request,
     Sample,
+    Scorable,
+    TokenScores,
 )
 from evalharness.results import Results, RunRecord, SampleRow
 from evalharness.run_folder import read_run, read_sample_rows
@@ -159,3 +161,10 @@ class StoredAnswers:
                     "computed again."
                 )
             yield index, Failure(error)
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """None: those that the run found are in the store, where the runner looks first."""
+        for index, _ in enumerate(requests):
+            yield index, Failure("they were not found by the run, or are no longer stored")

@@ -205,6 +205,7 @@ class RunConfiguration(_Record):
     """The resolved configuration of a run. Runs from before there were chats have plain text.
 
     `training_text` is sha256 over the texts that samples were looked for in, or "".
+    `store_logprobs` says that token log-probabilities were asked for, of a model that has them.
     `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
     """
 
@@ -216,6 +217,7 @@ class RunConfiguration(_Record):
     fewshot_as: ShotForm = "turns"
     data: dict[str, str] = {}
     training_text: str = ""
+    store_logprobs: bool = False
 
 
 class RunRecord(_Record):
@@ -257,7 +259,9 @@ class SampleRow:
     `lost_shots` is the largest number of few-shot examples that a request of it lost.
     `continuations` has, for each request, the text that was scored after its prompt, "" for others.
     `tokens` has, for each request, the tokens that it scored or wrote, where they were asked for
-    (`run --store-logprobs`); runs from before there were these two do not have them.
+    (`run --store-logprobs`), none for one that failed; runs from before there were these two do not
+    have them. `min_k` is the mean log-probability of the least likely tokens of the sample's text
+    (see min_k.py), where it was asked for as well.
     """
 
     id: str
@@ -282,3 +286,4 @@ class SampleRow:
     error: str
     continuations: list[str] = field(default_factory=list)
     tokens: list[list[TokenScore]] | None = None
+    min_k: float | None = None

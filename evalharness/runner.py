@@ -1,7 +1,7 @@
 """evaluate(): from tasks and a model to a run folder. Reads top-down."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,20 +10,32 @@ from evalharness.errors import DataError, UsageError
 from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, run_id, why_unsupported
-from evalharness.records import Backend, Cost, Failure, Instance, Outcome
+from evalharness.records import Backend, Cost, Failure, Instance, Outcome, TokenScoring
 from evalharness.results import ModelResult, Results, RunConfiguration, RunRecord, TaskResult
 from evalharness.run_folder import is_finished, read_run, write_results, write_run, write_samples
 from evalharness.store import STORE_NAME, Responses, Store, request_key
+from evalharness.token_pass import (
+    SampleTokens,
+    TokenScorer,
+    in_min_k_parts,
+    read_tokens,
+    store_tokens,
+    with_tokens,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many requests of a run are answered; `from_store` of them were known before."""
+    """How many requests of a run are answered; `from_store` of them were known before.
+
+    `unit` is what is counted: in a second pass, texts whose tokens are scored one by one.
+    """
 
     model: str
     answered: int
     total: int
     from_store: int
+    unit: str = "requests answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,8 @@ class EvaluatedRun:
 
     `errors` are the tasks that could not be measured or written, with the reason: with any of them
     the run is not finished, and `results` are those of the other tasks. `failures` has, for each
-    task with samples that failed, why the first of them did.
+    task with samples that failed, why the first of them did. `unscored` says why texts have no
+    log-probabilities of their tokens, and how many, where these were asked for.
     """
 
     folder: Path
@@ -40,6 +53,7 @@ class EvaluatedRun:
     results: Results
     errors: dict[str, Exception]
     failures: dict[str, str]
+    unscored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failed_share(self) -> float:
@@ -68,13 +82,17 @@ def evaluate(
     """Answer every request of every task with one model, measure, and write the run folder.
 
     What is in the store of `output` is not asked again. Tasks that this kind of model cannot
-    answer are skipped, which run.json says. results.json is written last, and only when everything
-    else is. Raises NothingSupportedError when all tasks are skipped, before anything is written,
-    and DataError when a file cannot be written.
+    answer are skipped, which run.json says. Log-probabilities of tokens are stored if they are
+    asked for and the backend has them; `store_logprobs` of run.json says so. results.json is
+    written last, and only when everything else is. Raises NothingSupportedError when all tasks are
+    skipped, before anything is written, and DataError when a file cannot be written.
     """
     supported, skipped = split_supported(backend, tasks)
     if not supported:
         raise NothingSupportedError(backend.model.name, skipped)
+    stores = configuration.store_logprobs
+    scorer: TokenScorer | None = backend if stores and isinstance(backend, TokenScoring) else None
+    configuration = configuration.model_copy(update={"store_logprobs": scorer is not None})
     identity = run_id(backend.model, tasks, configuration.seed)
     folder = output / identity
     record = RunRecord(
@@ -93,14 +111,22 @@ def evaluate(
         if not is_finished(folder):
             write_run(folder, record)
         answers = answer_all(backend, supported, store, report)
-    results, errors = _measure_all(backend, supported, answers, folder, configuration.seed)
+        unscored = {} if scorer is None else _store_tokens(scorer, answers, store, report)
+
+        def tokens_of(own: Sequence[Answered]) -> Mapping[str, SampleTokens]:
+            return {} if scorer is None else read_tokens(backend.model.fingerprint, own, store)
+
+        results, errors = _measure_all(
+            backend, supported, answers, folder, configuration.seed, tokens_of
+        )
     results = _with_noise_of_before(folder, results)
+    failures = _failures(answers)
     if errors:
-        return EvaluatedRun(folder, record, results, errors, _failures(answers))
+        return EvaluatedRun(folder, record, results, errors, failures, unscored)
     finished = record.model_copy(update={"status": "complete", "finished": datetime.now(UTC)})
     write_run(folder, finished)
     write_results(folder, results)
-    return EvaluatedRun(folder, finished, results, {}, _failures(answers))
+    return EvaluatedRun(folder, finished, results, {}, failures, unscored)
 
 
 def _failures(answers: Sequence[Answered]) -> dict[str, str]:
@@ -190,12 +216,25 @@ def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outc
     yield from ((place, free) for place in places[1:])
 
 
+def _store_tokens(
+    scorer: TokenScorer,
+    answers: Sequence[Answered],
+    store: Store,
+    report: Callable[[Progress], None],
+) -> Mapping[str, int]:
+    def tell(done: int, total: int, from_store: int) -> None:
+        report(Progress(scorer.model.name, done, total, from_store, "texts scored by token"))
+
+    return store_tokens(scorer, answers, store, tell)
+
+
 def _measure_all(
     backend: Backend,
     tasks: Sequence[PreparedTask],
     answers: Sequence[Answered],
     folder: Path,
     seed: int,
+    tokens_of: Callable[[Sequence[Answered]], Mapping[str, SampleTokens]],
 ) -> tuple[Results, dict[str, Exception]]:
     """The results of the tasks that could be measured, and for the others what went wrong."""
     own: dict[str, list[Answered]] = {task.name: [] for task in tasks}
@@ -206,14 +245,15 @@ def _measure_all(
     for task in tasks:
         # A metric may be a stranger's: what it gets wrong takes nothing from the other tasks.
         try:
+            tokens = tokens_of(own[task.name])
             result, rows = measure_task(
-                task,
+                in_min_k_parts(task, tokens),
                 own[task.name],
                 seed=seed,
                 peak_memory_bytes=backend.peak_memory_bytes,
                 render=backend.render,
             )
-            write_samples(folder, task.name, rows)
+            write_samples(folder, task.name, with_tokens(rows, tokens))
         except Exception as error:
             errors[task.name] = error
         else:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,10 +17,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.canonical import canonical, fields_of
 from evalharness.errors import DataError
-from evalharness.records import GenerationResponse, LogLikelihoodResponse, Request, Response
+from evalharness.records import (
+    GenerationResponse,
+    Keyed,
+    LogLikelihoodResponse,
+    MinK,
+    Response,
+    Stored,
+    TokenScores,
+)
 
 _KINDS: Mapping[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (LogLikelihoodResponse, GenerationResponse)
+    kind.__name__: TypeAdapter(kind)
+    for kind in (LogLikelihoodResponse, GenerationResponse, TokenScores, MinK)
 }
 _BODY = json.JSONEncoder(default=fields_of)
 STORE_NAME = "responses.sqlite"
@@ -34,7 +43,7 @@ _TABLE = (
 _KEYS_AT_ONCE = 500
 
 
-def request_key(fingerprint: str, request: Request) -> str:
+def request_key(fingerprint: str, request: Keyed) -> str:
     """sha256 over everything that the answer depends on: the model, and what it is asked."""
     content = {"model": fingerprint, "kind": type(request).__name__, **fields_of(request)}
     return hashlib.sha256(canonical(content)).hexdigest()
@@ -99,20 +108,40 @@ class Responses:
 
     def known(self, keys: Sequence[str]) -> dict[str, Response]:
         """The responses that are there. Raises DataError for one that cannot be read."""
-        found: dict[str, Response] = {}
+        return self._read(keys)
+
+    def token_scores(self, keys: Sequence[str]) -> dict[str, TokenScores | MinK]:
+        """What is there of single tokens. Raises DataError for what cannot be read."""
+        return self._read(keys)
+
+    def kept(self, keys: Sequence[str]) -> set[str]:
+        """Which of the keys are there. Raises DataError for a file that cannot be read."""
+        return {key for key, _, _ in self._rows(keys, "key, NULL, NULL")}
+
+    def _read(self, keys: Sequence[str]) -> dict[str, Any]:
+        try:
+            return {
+                key: _KINDS[kind].validate_json(body)
+                for key, kind, body in self._rows(keys, "key, kind, body")
+            }
+        except (KeyError, ValidationError) as error:
+            raise self._unreadable(error) from None
+
+    def _rows(self, keys: Sequence[str], columns: str) -> Iterator[tuple[str, str, str]]:
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             some = keys[start : start + _KEYS_AT_ONCE]
             marks = ",".join("?" * len(some))
-            query = f"SELECT key, kind, body FROM responses WHERE key IN ({marks})"
+            query = f"SELECT {columns} FROM responses WHERE key IN ({marks})"
             try:
-                rows = self._connection.execute(query, some).fetchall()
-                found.update((key, _KINDS[kind].validate_json(body)) for key, kind, body in rows)
-            except (sqlite3.Error, KeyError, ValidationError) as error:
-                raise DataError(
-                    f"{self._path} holds a response that cannot be read ({error}). "
-                    "Move the file away to compute the responses again."
-                ) from None
-        return found
+                yield from self._connection.execute(query, some).fetchall()
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> DataError:
+        return DataError(
+            f"{self._path} holds a response that cannot be read ({error}). "
+            "Move the file away to compute the responses again."
+        )
 
 
 class Store(Responses):
@@ -143,7 +172,7 @@ class Store(Responses):
             self._connection.execute("INSERT OR REPLACE INTO responses VALUES ('', '', '')")
             self._connection.execute("DELETE FROM responses WHERE key = ''")
 
-    def add(self, responses: Iterable[tuple[str, Response]]) -> None:
+    def add(self, responses: Iterable[tuple[str, Stored]]) -> None:
         """Keep responses; when this returns they survive the death of the process.
 
         Raises DataError when the disk is full or the file cannot be written.

@@ -10,7 +10,7 @@ import pytest
 
 from evalharness.errors import DataError
 from evalharness.journal import Journal
-from evalharness.records import Failure, LogLikelihoodResponse, Response
+from evalharness.records import Failure, LogLikelihoodResponse, Stored
 from evalharness.store import Store
 
 ANSWER = LogLikelihoodResponse(-1.0, 1, greedy=False)
@@ -57,7 +57,7 @@ class FullStore(Store):
         super().__init__(path)
         self.tried = threading.Event()
 
-    def add(self, responses: Iterable[tuple[str, Response]]) -> None:
+    def add(self, responses: Iterable[tuple[str, Stored]]) -> None:
         self.tried.set()
         raise DataError(f"disk is full: {len(list(responses))} responses")
 

@@ -25,6 +25,7 @@ from evalharness.records import (
     LogLikelihoodResponse,
     Outcome,
     PseudoLogLikelihood,
+    Request,
     RollingLogLikelihood,
     WholeText,
 )
@@ -32,7 +33,7 @@ from evalharness.records import (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Requests by their kind, each with the index of its instance."""
+    """Requests by their kind, each with its index among all that are asked."""
 
     scored: list[tuple[int, LogLikelihood]] = field(default_factory=list)
     masked: list[tuple[int, PseudoLogLikelihood]] = field(default_factory=list)
@@ -40,10 +41,10 @@ class Asked:
     written: list[tuple[int, Generation]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, instances: Iterable[tuple[int, Instance]]) -> "Asked":
+    def of(cls, requests: Iterable[tuple[int, Request]]) -> "Asked":
         asked = cls()
-        for index, instance in instances:
-            match instance.request:
+        for index, one in requests:
+            match one:
                 case LogLikelihood() as request:
                     asked.scored.append((index, request))
                 case RollingLogLikelihood() as request:

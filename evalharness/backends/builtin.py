@@ -33,12 +33,22 @@ from evalharness.backends.settings import (
     template_variables,
 )
 from evalharness.backends.spec import ModelSpec
+from evalharness.backends.token_scores import TokenTotals, given_before
 from evalharness.engine.cost import limits_for, measure_pack_cost
 from evalharness.engine.generation import Ends, generate
 from evalharness.engine.scoring import score
+from evalharness.engine.token_scores import score_tokens
 from evalharness.engine.trie import Limits
 from evalharness.errors import DataError
-from evalharness.records import Instance, Model, Outcome
+from evalharness.records import (
+    ALTERNATIVES,
+    Failure,
+    Instance,
+    Model,
+    Outcome,
+    Scorable,
+    TokenScores,
+)
 from evalharness.transformer.adapters import adapted, read_adapter
 from evalharness.transformer.config import read_config
 from evalharness.transformer.model import Transformer
@@ -148,6 +158,19 @@ class BuiltinBackend(PromptBackend):
             }
         )
         return other
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """As TokenScoring says. Raises DataError as `answer` does."""
+        work = causal_work(Asked.of(enumerate(requests)), self.tokenizer, self.model.max_length)
+        totals = TokenTotals(work, self.tokenizer, self.model.dtype, given_before)
+        yield from totals.answered()
+        model = self._load()
+        for result in score_tokens(model, totals.queries, self._limits(model), ALTERNATIVES):
+            for index, scores in totals.add(result):
+                self._check_not_overwritten()
+                yield index, scores
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         """All queries go to the engine together: those of a request may end in different packs."""

@@ -60,7 +60,7 @@ class CheckpointBackend(ABC):
         answerable = []
         for index, instance in enumerate(instances):
             if (reason := self.unsupported(instance)) is None:
-                answerable.append((index, instance))
+                answerable.append((index, instance.request))
             else:
                 yield index, Failure(reason)
         yield from self._answer(Asked.of(answerable))

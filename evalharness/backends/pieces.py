@@ -21,6 +21,10 @@ from evalharness.records import (
 
 # What a decoder writes for a character of which bytes are missing.
 _INCOMPLETE = "\ufffd"
+# A space in the vocabulary of SentencePiece, which a decoder strips from the ends of a text.
+_SPACE = "\u2581"
+# Pieces that are decoded before one, since what a text begins with may be written otherwise.
+_BEFORE = 8
 
 
 def pieces_of(tokenizer: TextTokenizer, request: Request, max_length: int) -> Pieces | Failure:
@@ -58,13 +62,20 @@ def _split(tokenizer: TextTokenizer, given: Sequence[int], scored: Sequence[int]
 
 
 def pieces_in(tokenizer: TextTokenizer, tokens: Sequence[int]) -> Iterator[Piece]:
-    """Tokens as text. One may be a part of a character only: such tokens are one piece."""
-    written, first = "", 0
+    """Tokens as text. One may be a part of a character only, or a space that is written with what
+    follows it: such tokens are one piece with the next ones.
+    """
+    starts = [0]
     for end in range(1, len(tokens) + 1):
-        text = tokenizer.decode(tokens[:end])
+        begin, first = starts[0], starts[-1]
+        text = tokenizer.decode(tokens[begin:end])
         if text.endswith(_INCOMPLETE) and end < len(tokens):
             continue
+        written = tokenizer.decode(tokens[begin:first])
         # Special tokens are not decoded, and a decoder may change what it wrote before.
         new = text[len(written) :] if text.startswith(written) else ""
-        yield Piece(new or tokenizer.text_of(tokens[first:end]), end - first)
-        written, first = text, end
+        shown = new or tokenizer.text_of(tokens[first:end])
+        if not shown.strip(_SPACE) and end < len(tokens):
+            continue
+        yield Piece(shown, end - first)
+        starts = [*starts[-_BEFORE:], end]

@@ -56,6 +56,14 @@ cli.add_command(compare)
     help="Texts that models were trained on: scores of the samples that stand in them apart.",
 )
 @click.option(
+    "--store-logprobs",
+    is_flag=True,
+    default=None,
+    help="Also store how likely each token of each answer was, with the likeliest in its place, "
+    "and how familiar each sample's text is to the model (min-k%). A second pass over all texts: "
+    "it may take as long as the answers again, and more where texts are long.",
+)
+@click.option(
     "--warn-above",
     multiple=True,
     metavar="NAME=SHARE",

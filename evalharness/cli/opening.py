@@ -21,7 +21,7 @@ from evalharness.discovery import find_tasks, select_tasks
 from evalharness.letters import as_asked
 from evalharness.noise import OtherWay
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Backend, Fitting, Rebatching
+from evalharness.records import Backend, Fitting, Rebatching, TokenScoring
 from evalharness.results import RunConfiguration
 from evalharness.runner import split_supported
 
@@ -69,6 +69,8 @@ def open_suite(suite: Suite) -> OpenedSuite:
     for model in models:
         _check_fit(model)
         _say_methods(model)
+        if suite.store_logprobs and not isinstance(model.backend, TokenScoring):
+            say(f"{model.backend.model.name}: gives no log-probabilities of tokens to be stored")
     if suite.system_prompt:
         for model in models:
             _say_plain(model)
@@ -124,6 +126,7 @@ def _configuration(suite: Suite, training_text: str) -> RunConfiguration:
         fewshot_as=suite.fewshot_as,
         data=suite.data,
         training_text=training_text,
+        store_logprobs=suite.store_logprobs,
     )
 
 

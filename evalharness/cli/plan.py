@@ -9,6 +9,7 @@ import click
 from evalharness.cli.opening import OpenedModel, open_suite
 from evalharness.cli.printing import show
 from evalharness.config import Suite
+from evalharness.records import TokenScoring
 from evalharness.runner import count_known
 from evalharness.store import STORE_NAME, Responses
 
@@ -26,7 +27,10 @@ class PlannedTask:
 
 @dataclass(frozen=True, slots=True)
 class PlannedModel:
-    """A model as it would be run; `known` of the `requests` that it can answer are in the store."""
+    """A model as it would be run; `known` of the `requests` that it can answer are in the store.
+
+    `store_logprobs` says that the tokens of all answers would be scored after them, and stored.
+    """
 
     name: str
     spec: str
@@ -36,6 +40,7 @@ class PlannedModel:
     device: str
     known: int
     requests: int
+    store_logprobs: bool
 
 
 def print_plan(suite: Suite, output_format: str) -> None:
@@ -65,6 +70,8 @@ def print_plan(suite: Suite, output_format: str) -> None:
             f"{model.dtype} on {model.device}: {model.known} of {model.requests} requests are in "
             "the store"
         )
+        if model.store_logprobs:
+            show("     token log-probabilities are stored: a second pass over all texts")
 
 
 def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
@@ -83,6 +90,7 @@ def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[Planned
                     device=model.device,
                     known=known,
                     requests=total,
+                    store_logprobs=suite.store_logprobs and isinstance(one.backend, TokenScoring),
                 )
             )
     return planned

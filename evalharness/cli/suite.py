@@ -73,6 +73,7 @@ def _try_one(
     except Exception as error:
         return None, [say_error(error, debug=debug, about=f"{name}: ")]
     _say_skipped(name, one.record.skipped)
+    _say_unscored(one)
     statuses = []
     for task, problem in one.errors.items():
         statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
@@ -107,6 +108,16 @@ def _run_one(
 def _say_skipped(model: str, skipped: dict[str, str]) -> None:
     for task, reason in skipped.items():
         say(f"{model}: skipped {task}: {reason}")
+
+
+def _say_unscored(one: EvaluatedRun) -> None:
+    """Which texts have no token log-probabilities, though they were asked for."""
+    if one.unscored:
+        reason = max(one.unscored, key=lambda reason: one.unscored[reason])
+        say(
+            f"{one.results.model.name}: {sum(one.unscored.values())} texts have no "
+            f"log-probabilities of their tokens, {one.unscored[reason]} of them because {reason}"
+        )
 
 
 def _warn(done: Sequence[EvaluatedRun], thresholds: Mapping[str, float]) -> None:
@@ -152,6 +163,7 @@ def rescore_runs(
         try:
             with progress_reporter() as report:
                 done.append(rescore(folder, catalogue, command=command, report=report))
+            _say_unscored(done[-1])
         except Exception as error:
             statuses.append(say_error(error, debug=debug, about=f"{folder}: "))
             continue

@@ -39,6 +39,54 @@ class _Targets:
     tokens: Tensor
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeliest:
+    """Targets, and the likeliest tokens at their places, from the likeliest on.
+
+    values        (K,) the log-probability of each target
+    rows          (K,) for each target, which of the places it is at
+    tokens        (P, A)
+    alternatives  (P, A) their log-probabilities
+    """
+
+    values: Tensor
+    rows: Tensor
+    tokens: Tensor
+    alternatives: Tensor
+
+    def scored(self) -> Iterator[tuple[float, tuple[tuple[int, float], ...]]]:
+        """Each target: its log-probability, and the tokens at its place with theirs."""
+        places = [
+            tuple(zip(tokens, values, strict=True))
+            for tokens, values in zip(self.tokens.tolist(), self.alternatives.tolist(), strict=True)
+        ]
+        for value, row in zip(self.values.tolist(), self.rows.tolist(), strict=True):
+            yield value, places[row]
+
+
+@torch.inference_mode()
+def likeliest_tokens(
+    model: Transformer, hidden: Tensor, pack: Pack, tokens_at_once: int, alternatives: int
+) -> Likeliest:
+    """The targets of a pack as in target_scores, and the likeliest tokens at their places.
+
+    hidden: (T, W). The likeliest of each part of the vocabulary compete with those before it.
+    """
+    targets = _targets(pack, hidden.device)
+    chosen = hidden[targets.places]  # (P, W)
+    total = chosen.new_full((len(chosen),), -torch.inf, dtype=torch.float32)
+    own = total.new_zeros(len(targets.tokens))
+    best, tokens = total.new_empty((len(chosen), 0)), targets.tokens.new_empty((len(chosen), 0))
+    for start, logits in _parts(model, chosen, tokens_at_once):  # (P, part)
+        own = _own(own, logits, targets, start)
+        total = torch.logaddexp(total, logits.logsumexp(-1))
+        values, columns = logits.topk(min(alternatives, logits.shape[-1]))
+        best, tokens = torch.cat((best, values), -1), torch.cat((tokens, columns + start), -1)
+        best, order = best.topk(min(alternatives, best.shape[-1]))
+        tokens = tokens.gather(-1, order)
+    return Likeliest(own - total[targets.rows], targets.rows, tokens, best - total[:, None])
+
+
 @torch.inference_mode()
 def target_scores(
     model: Transformer, hidden: Tensor, pack: Pack, tokens_at_once: int
@@ -54,12 +102,17 @@ def target_scores(
     own = total.new_zeros(len(targets.tokens))
     for start, logits in _parts(model, chosen, tokens_at_once):  # (P, part)
         largest = torch.maximum(largest, logits.amax(-1))
-        column = targets.tokens - start
-        inside = (column >= 0) & (column < logits.shape[-1])
-        found = logits[targets.rows, column.clamp(0, logits.shape[-1] - 1)]
-        own = torch.where(inside, found, own)
+        own = _own(own, logits, targets, start)
         total = torch.logaddexp(total, logits.logsumexp(-1))
     return own - total[targets.rows], own >= largest[targets.rows]
+
+
+def _own(own: Tensor, logits: Tensor, targets: _Targets, start: int) -> Tensor:
+    """The logits (K,) of the targets, of which some are in this part of the vocabulary."""
+    column = targets.tokens - start
+    inside = (column >= 0) & (column < logits.shape[-1])
+    found = logits[targets.rows, column.clamp(0, logits.shape[-1] - 1)]
+    return torch.where(inside, found, own)
 
 
 def _targets(pack: Pack, device: torch.device) -> _Targets:

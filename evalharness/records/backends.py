@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from evalharness.records.requests import Request
-from evalharness.records.responses import Failure, Outcome
+from evalharness.records.requests import Request, Scorable
+from evalharness.records.responses import Failure, Outcome, TokenScores
 from evalharness.records.samples import Instance
 
 
@@ -68,7 +68,7 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of text that is one token, or several which are one character together."""
+    """A piece of text that is one token, or several that are text only together."""
 
     text: str
     tokens: int
@@ -95,6 +95,22 @@ class Rebatching(Protocol):
 
     def in_other_batches(self) -> Backend:
         """The same model, with the weights that are loaded, in batches of another size."""
+        ...
+
+
+@runtime_checkable
+class TokenScoring(Protocol):
+    """A backend that can say how likely each token was that a request scores."""
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """Yield (index into `requests`, scores) for every request, each exactly once.
+
+        The log-probabilities of a request add up to that of its answer, to the accuracy of float32;
+        at each place the ALTERNATIVES likeliest tokens are named. Each request is one that the
+        backend does not call unsupported.
+        """
         ...
 
 

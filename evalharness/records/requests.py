@@ -123,6 +123,35 @@ WholeText = RollingLogLikelihood | PseudoLogLikelihood
 
 Request = LogLikelihood | Generation | WholeText
 
+Scorable = LogLikelihood | RollingLogLikelihood
+"""Requests whose tokens can be scored one by one, from left to right."""
+
+# How many of the likeliest tokens are named at each place (TokenScore).
+ALTERNATIVES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TokensOf:
+    """How likely is each token that `request` scores? Answered by TokenScores."""
+
+    request: Scorable
+    alternatives: int = ALTERNATIVES
+
+
+@dataclass(frozen=True, slots=True)
+class MinKOf:
+    """How likely are the `percent` % of the tokens of `text` that are least likely?
+
+    Answered by a MinK (see min_k.py).
+    """
+
+    text: str
+    percent: int
+
+
+Keyed = Request | TokensOf | MinKOf
+"""All that has an answer in the store, under a key of its own."""
+
 
 def whole_prompt(request: Request, dropped: int = 0) -> Prompt:
     """All that a model is given: shots and prompt, or the text that is scored as a whole.

@@ -64,11 +64,31 @@ class TokenScore:
 
     `log_probability` is its natural logarithm; `alternatives` are the likeliest tokens at its place
     with theirs, the likeliest first, the token itself among them where it is one of them.
+    Where several tokens are text only together, as parts of one character are, the first has all of
+    it and the others have ""; an alternative that is a part of a character is U+FFFD.
     """
 
     text: str
     log_probability: float
     alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """All tokens that a request scores, in order: what its log-probability is the sum of."""
+
+    tokens: tuple[TokenScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MinK:
+    """The mean log-probability of a text's least likely tokens; None for a text without any."""
+
+    log_probability: float | None
+
+
+Stored = Response | TokenScores | MinK
+"""All that the store holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,15 @@ from evalharness.backends.huggingface.loading import FoundModel, check_model, lo
 from evalharness.backends.huggingface.options import refuse_options
 from evalharness.backends.huggingface.packing import Layout, probed_layout
 from evalharness.backends.huggingface.scoring import score_packed, score_padded
+from evalharness.backends.huggingface.token_scoring import packed_tokens, padded_tokens
 from evalharness.backends.huggingface.tokens import read_tokenizer
 from evalharness.backends.settings import check_thinking, template_variables
+from evalharness.backends.token_scores import TokenTotals, given_before
 from evalharness.engine.generation import Ends
 from evalharness.engine.scoring import Score
+from evalharness.engine.token_scores import QueryTokens
 from evalharness.engine.trie import Query
-from evalharness.records import Outcome
+from evalharness.records import Failure, Outcome, Scorable, TokenScores
 
 # Tokens of a pack. On a CPU the mask, which is as wide as it is high, costs more than it saves in
 # longer ones; a GPU needs more to be busy.
@@ -87,8 +90,27 @@ class CausalBackend(PromptBackend):
         loaded = self._load()
         if loaded.layout is None:
             return score_padded(loaded.forward, queries, self._found.options.batch_size)
-        size = min(self._packs, self.model.max_length)
-        return score_packed(loaded.forward, loaded.layout, queries, size)
+        return score_packed(loaded.forward, loaded.layout, queries, self._pack_size)
+
+    @property
+    def _pack_size(self) -> int:
+        return min(self._packs, self.model.max_length)
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """As TokenScoring says."""
+        work = causal_work(Asked.of(enumerate(requests)), self.tokenizer, self.model.max_length)
+        totals = TokenTotals(work, self.tokenizer, self.model.dtype, given_before)
+        yield from totals.answered()
+        for result in self._tokens(totals.queries):
+            yield from totals.add(result)
+
+    def _tokens(self, queries: Sequence[Query]) -> Iterator[QueryTokens]:
+        loaded = self._load()
+        if loaded.layout is None:
+            return padded_tokens(loaded.forward, queries, self._found.options.batch_size)
+        return packed_tokens(loaded.forward, loaded.layout, queries, self._pack_size)
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write

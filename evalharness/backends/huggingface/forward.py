@@ -2,10 +2,13 @@
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from evalharness.engine.targets import Likeliest
 
 # By how much numbers of the size of logits may differ between two orders of computing the same: the
 # largest difference, and their mean. float16 and bfloat16 have 11 and 8 significant bits, so that a
@@ -69,14 +72,30 @@ def vocabulary_size(config: Any) -> int:
     return min(int(text.vocab_size) for text in texts if hasattr(text, "vocab_size"))
 
 
-def row_scores(logits: Tensor, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probability (K,) of each token (K,) after its row (K,) of the logits (P, V), and whether
-    no other token is likelier (K,).
-    """
-    values = logits.float()
-    own = values[rows, tokens]
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetLogits:
+    """Logits (P, V) of some places; of each target (K,) the row of its place, and its token."""
+
+    logits: Tensor
+    rows: Tensor
+    tokens: Tensor
+
+
+def row_scores(found: TargetLogits) -> tuple[Tensor, Tensor]:
+    """Log-probability (K,) of each target, and whether no other token is likelier (K,)."""
+    values = found.logits.float()
+    own = values[found.rows, found.tokens]
     total, largest = values.logsumexp(-1), values.amax(-1)
-    return own - total[rows], own >= largest[rows]
+    return own - total[found.rows], own >= largest[found.rows]
+
+
+def row_likeliest(found: TargetLogits, alternatives: int) -> Likeliest:
+    """The targets, and the likeliest tokens at their places."""
+    values = found.logits.float()
+    total = values.logsumexp(-1)
+    own = values[found.rows, found.tokens] - total[found.rows]
+    best, tokens = values.topk(min(alternatives, values.shape[-1]))
+    return Likeliest(own, found.rows, tokens, best - total[:, None])
 
 
 def agree(found: Tensor, expected: Tensor, dtype: torch.dtype) -> bool:

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from evalharness.backends.huggingface.forward import Forward, agree, padded, row_scores
+from evalharness.backends.huggingface.forward import (
+    Forward,
+    TargetLogits,
+    agree,
+    padded,
+    row_scores,
+)
 from evalharness.backends.huggingface.scoring import Row, batches
 from evalharness.engine.memory import in_smaller_pieces
 from evalharness.engine.scoring import Score
@@ -90,7 +96,8 @@ def _score_batch(
         [query.place for query in asked],
     )
     targets = torch.tensor([query.targets[0] for query in asked], device=logits.device)
-    values, greedy = row_scores(logits, torch.arange(len(asked), device=logits.device), targets)
+    rows = torch.arange(len(asked), device=logits.device)
+    values, greedy = row_scores(TargetLogits(logits, rows, targets))
     found = list(zip(batch, values.tolist(), greedy.tolist(), strict=True))
     seconds = (time.perf_counter() - started) / sum(len(numbers) for _, numbers in batch)
     for (tokens, numbers), value, likeliest in found:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from evalharness.backends.huggingface.forward import Forward, agree, row_scores
+from evalharness.backends.huggingface.forward import Forward, TargetLogits, agree, row_scores
 from evalharness.engine.trie import Limits, Pack, Query, plan
 
 _FULL, _SLIDING = "full_attention", "sliding_attention"
@@ -56,8 +56,8 @@ def _mask(pack: Pack, window: int | None, like: Tensor) -> Tensor:
     return mask.masked_fill_(~sees, torch.finfo(like.dtype).min)[None, None]
 
 
-def pack_scores(forward: Forward, layout: Layout, pack: Pack) -> tuple[Tensor, Tensor]:
-    """Log-probability (K,) of each target, and whether no other token is likelier (K,)."""
+def pack_logits(forward: Forward, layout: Layout, pack: Pack) -> TargetLogits:
+    """The logits after which the targets of a pack are asked for."""
     if pack.stems:
         raise ValueError("a pack with stems needs their keys and values")
     places, rows = np.unique(pack.targets[:, 0], return_inverse=True)
@@ -72,7 +72,7 @@ def pack_scores(forward: Forward, layout: Layout, pack: Pack) -> tuple[Tensor, T
         attention_mask=layout.masks(pack, like),
         position_ids=positions[None],
     )[0]
-    return row_scores(logits, own.to(logits.device), targets.to(logits.device))
+    return TargetLogits(logits, own.to(logits.device), targets.to(logits.device))
 
 
 def probed_layout(forward: Forward, max_length: int) -> Layout | None:
@@ -112,7 +112,7 @@ def _is_right(forward: Forward, config: Any, layout: Layout) -> bool:
     queries = _forest(config.vocab_size)
     with _short_window(config, layout) as probed:
         (pack,) = plan(queries, Limits(1 << 20, minimum_stem=1 << 40))
-        packed, _ = pack_scores(forward, probed, pack)
+        packed, _ = row_scores(pack_logits(forward, probed, pack))
         alone = [_alone(forward, query) for query in queries]
     # Each token but the last is followed by a target: a target's number is the depth it is after.
     found = np.full((len(queries), max(len(query.tokens) for query in queries)), np.nan)
@@ -159,4 +159,4 @@ def _alone(forward: Forward, query: Query) -> list[float]:
     columns = torch.arange(tokens.shape[1], device=forward.device)
     logits = forward.logits(tokens, columns)[0]
     targets = torch.tensor(query.targets, device=logits.device)
-    return row_scores(logits, columns.to(logits.device), targets)[0].tolist()
+    return row_scores(TargetLogits(logits, columns.to(logits.device), targets))[0].tolist()

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import torch
 
-from evalharness.backends.huggingface.forward import Forward, padded, row_scores
-from evalharness.backends.huggingface.packing import Layout, pack_scores
+from evalharness.backends.huggingface.forward import Forward, TargetLogits, padded, row_scores
+from evalharness.backends.huggingface.packing import Layout, pack_logits
 from evalharness.engine.memory import in_smaller_pieces
 from evalharness.engine.scoring import Score, Sums
-from evalharness.engine.trie import Limits, Query, plan
+from evalharness.engine.trie import Limits, Pack, Query, plan
 
 # Larger than what any stem could save.
 _NO_STEMS = 1 << 40
@@ -32,31 +32,32 @@ def score_packed(
     """
 
     def attempt(numbers: Sequence[int], divisor: int) -> Iterator[tuple[int, Score]]:
-        for size, group in _by_size(queries, numbers, max(1, pack_size // divisor)):
-            packs = plan(
-                [queries[number] for number in group], Limits(size, minimum_stem=_NO_STEMS)
-            )
+        for group, packs in packs_by_size(queries, numbers, max(1, pack_size // divisor)):
             sums = Sums()
             for pack in packs:
                 started = time.perf_counter()
-                values, greedy = pack_scores(forward, layout, pack)
+                values, greedy = row_scores(pack_logits(forward, layout, pack))
                 for found in sums.add(pack, values, greedy, time.perf_counter() - started):
                     yield group[found.query], replace(found, query=group[found.query])
 
     yield from in_smaller_pieces(len(queries), attempt)
 
 
-def _by_size(
+def packs_by_size(
     queries: Sequence[Query], numbers: Sequence[int], pack_size: int
-) -> Iterator[tuple[int, list[int]]]:
-    """Size of the packs, and the queries that are put into such packs; the largest first."""
+) -> Iterator[tuple[list[int], list[Pack]]]:
+    """Some of the queries, and their packs, in which they have the places that they have among
+    these; the largest packs first.
+    """
     groups: dict[int, list[int]] = {}
     for number in numbers:
         size = pack_size
         while size < len(queries[number].tokens):
             size *= 2
         groups.setdefault(size, []).append(number)
-    yield from sorted(groups.items(), reverse=True)
+    for size, group in sorted(groups.items(), reverse=True):
+        some = [queries[number] for number in group]
+        yield group, plan(some, Limits(size, minimum_stem=_NO_STEMS))
 
 
 def score_padded(forward: Forward, queries: Sequence[Query], batch_size: int) -> Iterator[Score]:
@@ -65,14 +66,9 @@ def score_padded(forward: Forward, queries: Sequence[Query], batch_size: int) ->
 
     Queries of equal tokens are computed once.
     """
-    budget = _TOKENS_ON_CPU if forward.device.type == "cpu" else _TOKENS_ON_GPU
 
     def attempt(numbers: Sequence[int], divisor: int) -> Iterator[tuple[int, Score]]:
-        same: dict[tuple[int, ...], list[int]] = {}
-        for number in numbers:
-            same.setdefault(tuple(queries[number].tokens), []).append(number)
-        rows = sorted(same.items(), key=lambda row: len(row[0]), reverse=True)
-        for batch in batches(rows, max(1, batch_size // divisor), budget // divisor):
+        for batch in padded_batches(forward, queries, numbers, batch_size, divisor):
             yield from _score_batch(forward, queries, batch)
 
     yield from in_smaller_pieces(len(queries), attempt)
@@ -80,6 +76,22 @@ def score_padded(forward: Forward, queries: Sequence[Query], batch_size: int) ->
 
 Row = tuple[tuple[int, ...], list[int]]
 """Tokens, and the numbers of the queries or jobs that have them."""
+
+
+def padded_batches(
+    forward: Forward,
+    queries: Sequence[Query],
+    numbers: Sequence[int],
+    batch_size: int,
+    divisor: int,
+) -> Iterator[Sequence[Row]]:
+    """Some of the queries in batches; a divisor makes them as much smaller."""
+    budget = _TOKENS_ON_CPU if forward.device.type == "cpu" else _TOKENS_ON_GPU
+    same: dict[tuple[int, ...], list[int]] = {}
+    for number in numbers:
+        same.setdefault(tuple(queries[number].tokens), []).append(number)
+    rows = sorted(same.items(), key=lambda row: len(row[0]), reverse=True)
+    return batches(rows, max(1, batch_size // divisor), budget // divisor)
 
 
 def batches(rows: Sequence[Row], most: int, budget: int) -> Iterator[Sequence[Row]]:
@@ -95,40 +107,34 @@ def _score_batch(
     forward: Forward, queries: Sequence[Query], batch: Sequence[Row]
 ) -> Iterator[tuple[int, Score]]:
     started = time.perf_counter()
-    tokens, mask = padded([row for row, _ in batch], forward.device, left=False)
-    # (row, column, token) of each target, and how many each query has.
-    asked: list[tuple[int, int, int]] = []
-    counts: list[tuple[int, int, int]] = []
-    for row, (own, numbers) in enumerate(batch):
-        for place, number in enumerate(numbers):
-            targets = queries[number].targets
-            first = len(own) - len(targets)
-            asked.extend((row, first + i, target) for i, target in enumerate(targets))
-            counts.append((number, len(targets), len(own) if place == 0 else 0))
-    columns = sorted({column for _, column, _ in asked}) or [0]
-    values, greedy = _values(forward, tokens, mask, columns, asked)
-    seconds = (time.perf_counter() - started) / len(counts)
+    values, greedy = (one.tolist() for one in row_scores(batch_logits(forward, queries, batch)))
+    seconds = (time.perf_counter() - started) / sum(len(numbers) for _, numbers in batch)
     start = 0
-    for number, count, computed in counts:
-        own_values, own_greedy = values[start : start + count], greedy[start : start + count]
-        start += count
-        yield number, Score(number, sum(own_values), all(own_greedy), computed, seconds)
+    for own, numbers in batch:
+        for place, number in enumerate(numbers):
+            stop = start + len(queries[number].targets)
+            total, likeliest = sum(values[start:stop]), all(greedy[start:stop])
+            yield number, Score(number, total, likeliest, 0 if place else len(own), seconds)
+            start = stop
 
 
-def _values(
-    forward: Forward,
-    tokens: torch.Tensor,
-    mask: torch.Tensor,
-    columns: list[int],
-    asked: list[tuple[int, int, int]],
-) -> tuple[list[float], list[bool]]:
+def batch_logits(forward: Forward, queries: Sequence[Query], batch: Sequence[Row]) -> TargetLogits:
+    """The logits after which the targets are asked for, by row, query and target."""
+    tokens, mask = padded([row for row, _ in batch], forward.device, left=False)
+    # (row, column, token) of each target.
+    asked = [
+        (row, len(own) - len(queries[number].targets) + i, target)
+        for row, (own, numbers) in enumerate(batch)
+        for number in numbers
+        for i, target in enumerate(queries[number].targets)
+    ]
+    columns = sorted({column for _, column, _ in asked}) or [0]
     place_of = {column: place for place, column in enumerate(columns)}
     seen = {"attention_mask": mask} if forward.takes("attention_mask") else {}
     logits = forward.logits(tokens, torch.tensor(columns, device=tokens.device), **seen)
     rows = [row * len(columns) + place_of[column] for row, column, _ in asked]
-    values, greedy = row_scores(
+    return TargetLogits(
         logits.flatten(0, 1),
         torch.tensor(rows, dtype=torch.long, device=logits.device),
         torch.tensor([token for *_, token in asked], dtype=torch.long, device=logits.device),
     )
-    return values.tolist(), greedy.tolist()

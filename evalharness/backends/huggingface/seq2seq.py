@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from evalharness.backends.answers import Asked, Texts, Totals
+from evalharness.backends.answers import Asked, Texts, Totals, Work
 from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
@@ -19,6 +19,7 @@ from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.languages import direction_of
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
 from evalharness.backends.huggingface.seq2seq_scoring import (
+    TargetQuery,
     decoder_sees_no_later_tokens,
     padding_keeps_scores,
     score_targets,
@@ -29,6 +30,7 @@ from evalharness.backends.huggingface.seq2seq_tokens import (
     encode_sources,
     encode_targets,
 )
+from evalharness.backends.huggingface.token_scoring import decoded_tokens
 from evalharness.backends.huggingface.tokens import library_tokenizer
 from evalharness.backends.pieces import pieces_in
 from evalharness.backends.refusals import (
@@ -37,6 +39,7 @@ from evalharness.backends.refusals import (
     decoders_see_later_tokens,
 )
 from evalharness.backends.settings import check_thinking
+from evalharness.backends.token_scores import TokenTotals
 from evalharness.engine.generation import Ends
 from evalharness.errors import DataError
 from evalharness.records import (
@@ -48,6 +51,8 @@ from evalharness.records import (
     Pieces,
     PseudoLogLikelihood,
     Request,
+    Scorable,
+    TokenScores,
     WholeText,
     whole_prompt,
 )
@@ -125,26 +130,47 @@ class Seq2seqBackend(PromptBackend):
         return other
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        start, forward = self._direction.scoring_start, self._load()
-        if not decoder_sees_no_later_tokens(forward, start):
+        totals = Totals(self._work(asked), self.model.dtype)
+        yield from totals.answered()
+        for score in score_targets(
+            self._load(),
+            totals.queries,
+            batch_size=self._found.options.batch_size,
+            padding=self._pads_targets(),
+        ):
+            yield from totals.add(score)
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """As TokenScoring says, of targets given their sources."""
+        work = self._work(Asked.of(enumerate(requests)))
+        totals = TokenTotals(work, self._sources, self.model.dtype, lambda query: query.start)
+        yield from totals.answered()
+        for result in decoded_tokens(
+            self._load(),
+            totals.queries,
+            batch_size=self._found.options.batch_size,
+            padding=self._pads_targets(),
+        ):
+            yield from totals.add(result)
+
+    def _work(self, asked: Asked) -> Iterator[tuple[int, Work[TargetQuery] | Failure]]:
+        """What is computed for all that is scored: nothing where no score would be right."""
+        start = self._direction.scoring_start
+        if not decoder_sees_no_later_tokens(self._load(), start):
             reason = decoders_see_later_tokens(self._found.architecture)
             yield from ((index, Failure(reason)) for index, _ in asked.scored)
             return
         requests = [request for _, request in asked.scored]
         work = encode_targets(self._sources, requests, start, self._lengths)
-        indices = (index for index, _ in asked.scored)
-        totals = Totals(zip(indices, work, strict=True), self.model.dtype)
-        yield from totals.answered()
-        padding = padding_keeps_scores(forward, start)
+        yield from zip((index for index, _ in asked.scored), work, strict=True)
+
+    def _pads_targets(self) -> bool:
+        padding = padding_keeps_scores(self._load(), self._direction.scoring_start)
         if not padding:
             log.info("%s: texts are not padded", self._found.architecture)
-        for score in score_targets(
-            forward,
-            totals.queries,
-            batch_size=self._found.options.batch_size,
-            padding=padding,
-        ):
-            yield from totals.add(score)
+        return padding
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write

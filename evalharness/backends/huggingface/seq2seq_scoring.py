@@ -8,7 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from evalharness.backends.huggingface.forward import Forward, agree, padded, row_scores
+from evalharness.backends.huggingface.forward import (
+    Forward,
+    TargetLogits,
+    agree,
+    padded,
+    row_scores,
+)
 from evalharness.engine.memory import in_smaller_pieces
 from evalharness.engine.scoring import Score
 
@@ -37,6 +43,20 @@ class TargetQuery:
         return (*self.source, *self.decoded)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchSize:
+    """How many texts are computed together at most, and how many tokens, padding included."""
+
+    texts: int
+    tokens: int
+
+    @classmethod
+    def of(cls, forward: Forward, batch_size: int, divisor: int) -> "BatchSize":
+        """divisor: by how much smaller a batch must be, since the memory ran out."""
+        budget = _TOKENS_ON_CPU if forward.device.type == "cpu" else _TOKENS_ON_GPU
+        return cls(max(1, batch_size // divisor), budget // divisor)
+
+
 def score_targets(
     forward: Forward, queries: Sequence[TargetQuery], *, batch_size: int, padding: bool
 ) -> Iterator[Score]:
@@ -44,11 +64,10 @@ def score_targets(
 
     padding: shorter texts may be filled up on the right; else texts of a batch are equally long.
     """
-    budget = _TOKENS_ON_CPU if forward.device.type == "cpu" else _TOKENS_ON_GPU
 
     def attempt(numbers: Sequence[int], divisor: int) -> Iterator[tuple[int, Score]]:
-        most = max(1, batch_size // divisor)
-        for batch in _batches(queries, numbers, most, budget // divisor, padding):
+        size = BatchSize.of(forward, batch_size, divisor)
+        for batch in target_batches(queries, numbers, size, padding):
             for score in _score_batch(forward, [queries[number] for number in batch]):
                 number = batch[score.query]
                 yield number, replace(score, query=number)
@@ -56,8 +75,8 @@ def score_targets(
     yield from in_smaller_pieces(len(queries), attempt)
 
 
-def _batches(
-    queries: Sequence[TargetQuery], numbers: Sequence[int], most: int, budget: int, padding: bool
+def target_batches(
+    queries: Sequence[TargetQuery], numbers: Sequence[int], size: BatchSize, padding: bool
 ) -> Iterator[list[int]]:
     """Numbers of queries that are computed together: equal sources, then sources of about equal
     length, the longest first.
@@ -72,7 +91,7 @@ def _batches(
     for number in sorted(numbers, key=order):
         own = (len(queries[number].source), len(queries[number].decoded))
         larger = (max(sizes[0], own[0]), max(sizes[1], own[1]))
-        full = len(batch) == most or (len(batch) + 1) * sum(larger) > budget
+        full = len(batch) == size.texts or (len(batch) + 1) * sum(larger) > size.tokens
         if batch and (full or (own != sizes and not padding)):
             yield batch
             batch, larger = [], own
@@ -84,18 +103,7 @@ def _batches(
 
 def _score_batch(forward: Forward, batch: Sequence[TargetQuery]) -> Iterator[Score]:
     started = time.perf_counter()
-    places = [
-        (row, len(query.start) - 1 + i, target)
-        for row, query in enumerate(batch)
-        for i, target in enumerate(query.targets)
-    ]
-    logits = _logits(forward, batch)
-    rows = [row * logits.shape[1] + column for row, column, _ in places]
-    values, greedy = row_scores(
-        logits.flatten(0, 1),
-        torch.tensor(rows, device=logits.device),
-        torch.tensor([target for *_, target in places], device=logits.device),
-    )
+    values, greedy = row_scores(target_logits(forward, batch))
     found = list(zip(values.tolist(), greedy.tolist(), strict=True))
     seconds = (time.perf_counter() - started) / len(batch)
     first, encoded = 0, set()
@@ -106,6 +114,22 @@ def _score_batch(forward: Forward, batch: Sequence[TargetQuery]) -> Iterator[Sco
         encoded.add(query.source)
         total = sum(value for value, _ in own)
         yield Score(number, total, all(likeliest for _, likeliest in own), computed, seconds)
+
+
+def target_logits(forward: Forward, batch: Sequence[TargetQuery]) -> TargetLogits:
+    """The logits after which the targets are asked for: those of each query, in order."""
+    places = [
+        (row, len(query.start) - 1 + i, target)
+        for row, query in enumerate(batch)
+        for i, target in enumerate(query.targets)
+    ]
+    logits = _logits(forward, batch)
+    rows = [row * logits.shape[1] + column for row, column, _ in places]
+    return TargetLogits(
+        logits.flatten(0, 1),
+        torch.tensor(rows, device=logits.device),
+        torch.tensor([target for *_, target in places], device=logits.device),
+    )
 
 
 @torch.inference_mode()
