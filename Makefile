@@ -36,9 +36,10 @@ $(BENCHMARK_INSTALLED): $(INSTALLED)
 	$(PIP_INSTALL) -e '.[development,benchmark]'
 	@touch $@
 
-# ROWS chooses some of the rows: make bench ROWS="xsum bootstrap"
+# ROWS chooses some of the rows: make bench ROWS="xsum bootstrap"; without it, the report as well.
 bench: $(BENCHMARK_INSTALLED)
 	$(BIN)/python -m benchmarks.compare $(addprefix --row ,$(ROWS))
+	$(if $(ROWS),,$(BIN)/python -m benchmarks.large_report)
 
 bench-gpu: $(BENCHMARK_INSTALLED)
 	$(BIN)/python -m benchmarks.compare --device cuda --output benchmarks/results-gpu.json \

@@ -40,6 +40,8 @@ class Suite(BaseModel):
     allow_failed share of the samples of a task that may fail before the exit status is 3
     chat         which prompts of plain text become chats, of a model that has a chat template:
                  those that ask for a text ("auto"), all ("on"), none ("off")
+    noise_floor  answer a part of the samples again in other batches (see noise.py), and
+    noise_dtype  in this dtype as well
     system_prompt  the first turn of every chat
     fewshot_as   in chats, few-shot examples are "turns" of their own or "text" before the question
     """
@@ -59,6 +61,8 @@ class Suite(BaseModel):
     store_logprobs: StrictBool = False
     allow_failed: float = Field(default=0.0, strict=True, ge=0.0, le=1.0)
     chat: ChatMode = "auto"
+    noise_floor: bool = False
+    noise_dtype: str | None = None
     system_prompt: str = ""
     fewshot_as: ShotForm = "turns"
 

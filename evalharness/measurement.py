@@ -72,7 +72,7 @@ def measure_task(
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
     for answer in answers:
         outcomes[answer.instance.sample.id].append(answer.outcome)
-    metrics = [_guarded(task, metric) for metric in task.task.metrics]
+    metrics = [guarded(task, metric) for metric in task.task.metrics]
     lengths: dict[str, int] = {}
     rows, measured = [], []
     for sample in task.samples:
@@ -125,7 +125,7 @@ def _measure(
     return statistics
 
 
-def _guarded(task: PreparedTask, metric: Metric) -> Metric:
+def guarded(task: PreparedTask, metric: Metric) -> Metric:
     """The same metric with its signature, whose aggregate raises DataError with task and metric."""
     where = f"task {task.name!r}: the metric {metric.name!r} cannot be aggregated"
 
@@ -151,18 +151,7 @@ def _signature(task: PreparedTask, metric: Metric) -> str:
 def _scores(
     metrics: Sequence[Metric], measured: Sequence[_Measured], seed: int
 ) -> dict[str, MetricResult]:
-    codes: dict[str, int] = {}
-    # A sample without a group is a group of its own.
-    groups = np.array(
-        [
-            codes.setdefault(
-                f"group {item.sample.group}" if item.sample.group else f"id {item.sample.id}",
-                len(codes),
-            )
-            for item in measured
-        ],
-        dtype=np.int64,
-    )
+    groups = group_codes([item.sample for item in measured])
     if not measured:
         return {metric.name: _result(metric, Summary(None, None, None)) for metric in metrics}
     statistics = [
@@ -174,6 +163,18 @@ def _scores(
         metric.name: _result(metric, summary)
         for metric, summary in zip(metrics, summaries, strict=True)
     }
+
+
+def group_codes(samples: Sequence[Sample]) -> Groups:
+    """The group of each sample as a number; a sample without a group is a group of its own."""
+    codes: dict[str, int] = {}
+    return np.array(
+        [
+            codes.setdefault(f"group {one.group}" if one.group else f"id {one.id}", len(codes))
+            for one in samples
+        ],
+        dtype=np.int64,
+    )
 
 
 def _result(metric: Metric, summary: Summary) -> MetricResult:

@@ -102,12 +102,42 @@ class Method(_Record):
     reason: str
 
 
+class Jitter(_Record):
+    """How far a score moved on the samples that were answered again, and may move on all of them.
+
+    difference  score of the second answers minus that of the first, on the same samples
+    half_width  of a 95 % interval around the score of all samples; None for fewer than two samples
+    """
+
+    difference: FiniteFloat | None
+    half_width: FiniteFloat | None
+
+
+class NoiseFloor(_Record):
+    """How far a part of the samples moved when only the way of computing them changed (noise.py).
+
+    way      "other batches", or another dtype
+    samples  that were answered again
+    changed  of them, those whose statistics of the first metric moved by more than a thousandth
+    texts    of all texts written again, how many are others; None where none are written
+    largest  change of a log-probability, in nats; None where none are scored
+    """
+
+    way: str
+    samples: int
+    changed: int
+    texts: int | None
+    largest: FiniteFloat | None
+    metrics: dict[str, Jitter]
+
+
 class TaskResult(_Record):
     """One task of a run.
 
     `prompt_hash` is equal for runs that asked exactly the same, whether as text or as chats; `chat`
     says how chats were made of it, and is None for plain text. `method` is None for a task that was
     asked as its author wrote it.
+    `noise` is what `run --noise-floor` found.
     """
 
     version: int
@@ -122,6 +152,7 @@ class TaskResult(_Record):
     caveat: str = ""
     chat: ChatForm | None = None
     method: Method | None = None
+    noise: tuple[NoiseFloor, ...] = ()
 
 
 class ModelResult(_Record):

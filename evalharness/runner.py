@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.environment import describe_environment
-from evalharness.errors import UsageError
+from evalharness.errors import DataError, UsageError
 from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, run_id, why_unsupported
 from evalharness.records import Backend, Cost, Failure, Instance, Outcome, TokenScoring
 from evalharness.results import ModelResult, Results, RunConfiguration, RunRecord, TaskResult
-from evalharness.run_folder import is_finished, write_results, write_run, write_samples
+from evalharness.run_folder import is_finished, read_run, write_results, write_run, write_samples
 from evalharness.store import STORE_NAME, Responses, Store, request_key
 from evalharness.token_pass import (
     SampleTokens,
@@ -119,6 +119,7 @@ def evaluate(
         results, errors = _measure_all(
             backend, supported, answers, folder, configuration.seed, tokens_of
         )
+    results = _with_noise_of_before(folder, results)
     failures = _failures(answers)
     if errors:
         return EvaluatedRun(folder, record, results, errors, failures, unscored)
@@ -264,6 +265,22 @@ def _measure_all(
         load_seconds=backend.load_seconds,
     )
     return found, errors
+
+
+def _with_noise_of_before(folder: Path, results: Results) -> Results:
+    """A noise floor that was found before is kept as long as the scores are the same."""
+    if not is_finished(folder):
+        return results
+    try:
+        _, before = read_run(folder)
+    except DataError:  # a damaged run is written anew
+        return results
+    tasks = {}
+    for name, task in results.tasks.items():
+        old = before.tasks.get(name)
+        same = old is not None and old.metrics == task.metrics
+        tasks[name] = task.model_copy(update={"noise": old.noise}) if old and same else task
+    return results.model_copy(update={"tasks": tasks})
 
 
 def _model_result(backend: Backend) -> ModelResult:

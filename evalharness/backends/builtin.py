@@ -1,5 +1,6 @@
 """The built-in transformer as a backend."""
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -56,6 +57,8 @@ from evalharness.transformer.weights import check_weights, load_transformer, wei
 
 # Raised when the engine changes in a way that changes answers: it is part of the fingerprint.
 ENGINE_VERSION = 4
+# Tokens of a pack and slots where other batches are asked for; the second where the first is usual.
+_OTHER_PACKS, _OTHER_SLOTS = (128, 512), (1, 4)
 
 
 class BuiltinOptions(CheckpointOptions):
@@ -143,6 +146,18 @@ class BuiltinBackend(PromptBackend):
             # What leaves here was computed before this look at the files.
             self._check_not_overwritten()
             yield index, outcome
+
+    def in_other_batches(self) -> "BuiltinBackend":
+        """The same weights, packs of another size, and another number of texts written at once."""
+        usual = self._limits(self._load()).pack_size
+        other = copy.copy(self)
+        other._options = self._options.model_copy(
+            update={
+                "pack_size": next(size for size in _OTHER_PACKS if size != usual),
+                "slots": next(slots for slots in _OTHER_SLOTS if slots != self._options.slots),
+            }
+        )
+        return other
 
     def token_scores(
         self, requests: Sequence[Scorable]

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import BaseModel, ValidationError
 
@@ -51,6 +51,15 @@ def parse_spec(text: str) -> ModelSpec:
         if names.count(name) > 1:
             raise UsageError(f"model {shown(text)!r}: the option {name!r} is given twice.")
     return ModelSpec(text, scheme, reference, dict(pairs))
+
+
+def with_option(text: str, name: str, value: str) -> str:
+    """The same spec with this value of an option, whether it had one or not."""
+    spec = parse_spec(text)
+    start = f"{spec.scheme}:{spec.reference}"
+    pairs = {**spec.options, name: value}
+    # Paths keep their slashes and a + stays itself, as parse_spec reads it.
+    return f"{start}?{urlencode(pairs, quote_via=quote, safe='/+:~')}"
 
 
 _Options = TypeVar("_Options", bound=BaseModel)

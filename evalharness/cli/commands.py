@@ -75,6 +75,17 @@ cli.add_command(compare)
     type=float,
     help="Share of a task's samples that may fail before the exit status is 3.  [default: 0]",
 )
+@click.option(
+    "--noise-floor",
+    is_flag=True,
+    default=None,
+    help="Answer 2 % of the samples (at least 10) again in other batches, and say what moved.",
+)
+@click.option(
+    "--noise-dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="The same in this dtype as well.",
+)
 @chat_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @format_option

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalharness.backends import open_backends
+from evalharness.backends import open_backend, open_backends
+from evalharness.backends.spec import with_option
 from evalharness.cli.printing import say
 from evalharness.config import Suite
 from evalharness.contamination import (
@@ -18,18 +19,20 @@ from evalharness.contamination import (
 from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
 from evalharness.letters import as_asked
+from evalharness.noise import OtherWay
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.records import Backend, Fitting, TokenScoring
+from evalharness.records import Backend, Fitting, Rebatching, TokenScoring
 from evalharness.results import RunConfiguration
 from evalharness.runner import split_supported
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedModel:
-    """A model, and the tasks as it is to be asked them."""
+    """A model, the tasks as it is to be asked them, and the ways in which it answers again."""
 
     backend: Backend
     tasks: Sequence[PreparedTask]
+    noise: tuple[OtherWay, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ def open_suite(suite: Suite) -> OpenedSuite:
     prepared, training_text = _mark(suite, prepared)
     configuration = _configuration(suite, training_text)
     models = [
-        OpenedModel(backend, as_asked(backend, prepared, configuration)) for backend in backends
+        OpenedModel(backend, as_asked(backend, prepared, configuration), other_ways(suite, backend))
+        for backend in backends
     ]
     for model in models:
         _check_fit(model)
@@ -71,6 +75,23 @@ def open_suite(suite: Suite) -> OpenedSuite:
         for model in models:
             _say_plain(model)
     return OpenedSuite(models, tuple(prepared), configuration)
+
+
+def other_ways(suite: Suite, backend: Backend) -> tuple[OtherWay, ...]:
+    """How a model is to answer a part of the samples again; what computes nothing is left out.
+
+    Raises UsageError for a dtype in which this kind of model cannot be asked for.
+    """
+    if not suite.noise_floor and suite.noise_dtype is None:
+        return ()
+    if not isinstance(backend, Rebatching):
+        say(f"{backend.model.name}: no noise floor: it computes nothing in batches")
+        return ()
+    ways = [OtherWay("other batches", backend.in_other_batches)]
+    if suite.noise_dtype is not None:
+        recast = open_backend(with_option(backend.model.spec, "dtype", suite.noise_dtype))
+        ways.append(OtherWay(suite.noise_dtype, lambda: recast))
+    return tuple(ways)
 
 
 def _check_fit(model: OpenedModel) -> None:

@@ -13,6 +13,7 @@ from evalharness.cli.printing import say
 from evalharness.config import Suite
 from evalharness.discovery import find_tasks
 from evalharness.errors import UsageError
+from evalharness.noise import add_noise_floor
 from evalharness.progress import progress_reporter
 from evalharness.rescore import rescore
 from evalharness.results import RunConfiguration
@@ -77,6 +78,11 @@ def _try_one(
     for task, problem in one.errors.items():
         statuses.append(say_error(problem, debug=debug, about=f"{name}: {task}: "))
         _forget_calls(problem)
+    if model.noise:
+        try:
+            one = add_noise_floor(one, model.tasks, model.noise, seed=suite.seed)
+        except Exception as error:
+            statuses.append(say_error(error, debug=debug, about=f"{name}: noise floor: "))
     return one, statuses
 
 

@@ -106,6 +106,15 @@ class TokenScoring(Protocol):
 
 
 @runtime_checkable
+class Rebatching(Protocol):
+    """A backend that computes several requests together, and can do so in other batches."""
+
+    def in_other_batches(self) -> Backend:
+        """The same model, with the weights that are loaded, in batches of another size."""
+        ...
+
+
+@runtime_checkable
 class SourceReading(Protocol):
     """A backend that knows of itself whether its model takes instructions."""
 

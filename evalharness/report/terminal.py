@@ -8,6 +8,7 @@ from rich.text import Text
 
 from evalharness.report.cells import Cell
 from evalharness.report.leaderboard import Run, build_leaderboard, order_runs
+from evalharness.report.text import noise_words
 
 
 def print_table(runs: Sequence[Run], console: Console) -> None:
@@ -28,6 +29,11 @@ def print_table(runs: Sequence[Run], console: Console) -> None:
     console.print(table)
     for series in board.series:
         console.print(Text(f"series {series.name}: steps {', '.join(series.steps)}"))
+    for record, results in runs:
+        for task, result in results.tasks.items():
+            for floor in result.noise:
+                about = f"noise floor of {task}, {record.model.name}"
+                console.print(Text(f"{about}: {noise_words(floor, result)}"))
     for column in board.columns:
         if column.mismatch:
             console.print(Text(f"{column.task}: {column.mismatch}"))

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -40,6 +41,7 @@ from evalharness.records import (
     Instance,
     Message,
     Outcome,
+    Rebatching,
     Request,
     Sample,
     Sampling,
@@ -305,6 +307,41 @@ def test_a_request_that_keeps_failing_is_a_failure_and_the_others_are_answered(
     )
     assert failed(outcomes[1]).startswith("gave up after 4 attempts")
     assert [text(outcomes[0]), text(outcomes[2])] == [" after a", " after c"]
+
+
+class _Crowd:
+    """An honest server that answers when it had `expected` requests at one time."""
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._changed = threading.Condition()
+        self._present = 0
+        self.largest = 0
+
+    def __call__(self, call: Call) -> Reply:
+        with self._changed:
+            self._present += 1
+            self.largest = max(self.largest, self._present)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.largest >= self._expected, timeout=20)
+            self._present -= 1
+        return honest(call)
+
+
+def test_in_other_batches_a_server_is_asked_one_request_at_a_time(server: FaultyServer) -> None:
+    sample = Sample(id="s", requests=tuple(Generation(p, 9) for p in ("a", "b", "c", "d", "e")))
+    instances = [Instance("task", sample, index) for index in range(5)]
+    backend = open_backend(server.spec("concurrency=3"))
+    assert isinstance(backend, Rebatching)
+    largest = []
+    answers = []
+    for asked, expected in ((backend, 3), (backend.in_other_batches(), 1)):
+        crowd = _Crowd(expected)
+        server.behaviour = crowd
+        answers.append({place: text(outcome) for place, outcome in asked.answer(instances)})
+        largest.append(crowd.largest)
+    assert largest == [3, 1]
+    assert answers[0] == answers[1]
 
 
 def test_a_slow_answer_is_given_up(server: FaultyServer) -> None:

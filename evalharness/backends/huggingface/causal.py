@@ -1,5 +1,6 @@
 """Causal models of transformers as a backend."""
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -66,8 +67,17 @@ class CausalBackend(PromptBackend):
         super().__init__(found.folder, found.files, tokenizer, found.device)
         length = context_length(found)
         self.model = found.record(length, int(check_model(found).num_parameters()))
+        self._packs = _PACK_ON_CPU if self._device.type == "cpu" else _PACK_ON_GPU
         self._loaded: _Loaded | None = None
         self.load_seconds = 0.0
+
+    def in_other_batches(self) -> "CausalBackend":
+        """The same weights, and another number of texts at once."""
+        self._load()
+        other = copy.copy(self)
+        other._found = self._found.in_other_batches()
+        other._packs = other._packs // 2
+        return other
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         work = causal_work(asked, self.tokenizer, self.model.max_length)
@@ -80,12 +90,8 @@ class CausalBackend(PromptBackend):
         loaded = self._load()
         if loaded.layout is None:
             return score_padded(loaded.forward, queries, self._found.options.batch_size)
-        return score_packed(loaded.forward, loaded.layout, queries, self._pack_size)
-
-    @property
-    def _pack_size(self) -> int:
-        size = _PACK_ON_CPU if self._device.type == "cpu" else _PACK_ON_GPU
-        return min(size, self.model.max_length)
+        size = min(self._packs, self.model.max_length)
+        return score_packed(loaded.forward, loaded.layout, queries, size)
 
     def token_scores(
         self, requests: Sequence[Scorable]
@@ -101,7 +107,8 @@ class CausalBackend(PromptBackend):
         loaded = self._load()
         if loaded.layout is None:
             return padded_tokens(loaded.forward, queries, self._found.options.batch_size)
-        return packed_tokens(loaded.forward, loaded.layout, queries, self._pack_size)
+        size = min(self._packs, self.model.max_length)
+        return packed_tokens(loaded.forward, loaded.layout, queries, size)
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write

@@ -40,6 +40,8 @@ from evalharness.transformer.weights import tensors_of, weight_files
 HUGGINGFACE_VERSION = 2
 # What tokenizers without a tokenizer.json are read from.
 _TOKENIZER_FILES = ("*.model", "*.txt", "*.tiktoken", "*.spm")
+# Requests in a batch where other batches are asked for; the second where the first is usual.
+_OTHER_BATCHES = (1, 8)
 
 log = logging.getLogger("evalharness")
 
@@ -65,6 +67,11 @@ class FoundModel:
     attention: str
     quantisation: str | None
     files: dict[str, str]
+
+    def in_other_batches(self) -> "FoundModel":
+        """The same with one request in a batch, or several where one is usual."""
+        size = next(size for size in _OTHER_BATCHES if size != self.options.batch_size)
+        return replace(self, options=self.options.model_copy(update={"batch_size": size}))
 
     def record(self, max_length: int, parameters: int) -> Model:
         """What tables and the store need to know, for a context of that length."""

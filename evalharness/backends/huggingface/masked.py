@@ -4,6 +4,7 @@ The likelihood of a text is the sum over its tokens, each of which is masked alo
 2020, https://aclanthology.org/2020.acl-main.240).
 """
 
+import copy
 import logging
 import time
 from collections.abc import Iterator
@@ -99,6 +100,13 @@ class MaskedBackend(CheckpointBackend):
         if isinstance(instance.request, Generation):
             return MASKED_MODELS_WRITE_NOTHING
         return MASKED_MODELS_SCORE_NO_CONTINUATIONS
+
+    def in_other_batches(self) -> "MaskedBackend":
+        """The same weights, and another number of texts at once."""
+        self._load()
+        other = copy.copy(self)
+        other._found = self._found.in_other_batches()
+        return other
 
     def _answer(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         work = ((index, self._work(request)) for index, request in asked.masked)

@@ -4,6 +4,7 @@ The encoder reads shots and prompt, the decoder writes the text or is given the 
 tokens alone are scored: neither what the decoder begins with nor the end of the text counts.
 """
 
+import copy
 import inspect
 import logging
 import time
@@ -120,6 +121,13 @@ class Seq2seqBackend(PromptBackend):
             return Failure(ENCODERS_NEED_A_SOURCE)
         parts = (tuple(pieces_in(self._sources, tokens)) for tokens in (given, scored))
         return Pieces(*parts)
+
+    def in_other_batches(self) -> "Seq2seqBackend":
+        """The same weights, and another number of texts at once."""
+        self._load()
+        other = copy.copy(self)
+        other._found = self._found.in_other_batches()
+        return other
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         totals = Totals(self._work(asked), self.model.dtype)

@@ -1,6 +1,7 @@
 """A server as a backend: several requests at once, each answer handed on as it comes."""
 
 import asyncio
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from evalharness.records import (
 
 # Raised when requests or the reading of answers change in a way that changes answers.
 SERVER_VERSION = 2
+# Requests at once where other batches are asked for; the second where the first is usual.
+_OTHER_CONCURRENCY = (1, 4)
 
 
 def open_server(spec: ModelSpec) -> "ServerBackend":
@@ -176,6 +179,15 @@ class ServerBackend:
                     yield runner.run(asked.next())
             finally:
                 runner.run(asked.stop())
+
+    def in_other_batches(self) -> "ServerBackend":
+        """One request at a time, or several where one is usual: how the server puts those of all
+        its users together is its own.
+        """
+        other = copy.copy(self)
+        concurrency = next(some for some in _OTHER_CONCURRENCY if some != self._options.concurrency)
+        other._options = self._options.model_copy(update={"concurrency": concurrency})
+        return other
 
     def _prices(self) -> tuple[float, float]:
         return self._options.input_price / 1e6, self._options.output_price / 1e6
