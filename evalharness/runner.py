@@ -15,7 +15,6 @@ from evalharness.results import ModelResult, Results, RunConfiguration, RunRecor
 from evalharness.run_folder import is_finished, read_run, write_results, write_run, write_samples
 from evalharness.store import STORE_NAME, Responses, Store, request_key
 from evalharness.token_pass import (
-    SampleTokens,
     TokenScorer,
     in_min_k_parts,
     read_tokens,
@@ -90,15 +89,11 @@ def evaluate(
     supported, skipped = split_supported(backend, tasks)
     if not supported:
         raise NothingSupportedError(backend.model.name, skipped)
-    stores = configuration.store_logprobs
-    scorer: TokenScorer | None = backend if stores and isinstance(backend, TokenScoring) else None
-    configuration = configuration.model_copy(update={"store_logprobs": scorer is not None})
-    identity = run_id(backend.model, tasks, configuration.seed)
-    folder = output / identity
+    scorer = _token_scorer(backend, configuration)
     record = RunRecord(
-        run_id=identity,
+        run_id=run_id(backend.model, tasks, configuration.seed),
         command=tuple(command),
-        configuration=configuration,
+        configuration=configuration.model_copy(update={"store_logprobs": scorer is not None}),
         model=_model_result(backend),
         environment=describe_environment(),
         tasks={task.name: task.record for task in supported},
@@ -106,18 +101,16 @@ def evaluate(
         status="running",
         started=datetime.now(UTC),
     )
+    folder = output / record.run_id
     with Store(output / STORE_NAME) as store:
         # A finished run of the same name is the same work: it stays whole until the new one is.
         if not is_finished(folder):
             write_run(folder, record)
         answers = answer_all(backend, supported, store, report)
         unscored = {} if scorer is None else _store_tokens(scorer, answers, store, report)
-
-        def tokens_of(own: Sequence[Answered]) -> Mapping[str, SampleTokens]:
-            return {} if scorer is None else read_tokens(backend.model.fingerprint, own, store)
-
+        tokens = None if scorer is None else store
         results, errors = _measure_all(
-            backend, supported, answers, folder, configuration.seed, tokens_of
+            backend, supported, answers, folder, configuration.seed, tokens
         )
     results = _with_noise_of_before(folder, results)
     failures = _failures(answers)
@@ -216,6 +209,12 @@ def _spread(outcome: Outcome, places: Sequence[int]) -> Iterator[tuple[int, Outc
     yield from ((place, free) for place in places[1:])
 
 
+def _token_scorer(backend: Backend, configuration: RunConfiguration) -> TokenScorer | None:
+    """The backend, if tokens are to be stored and it can score them."""
+    wanted = configuration.store_logprobs
+    return backend if wanted and isinstance(backend, TokenScoring) else None
+
+
 def _store_tokens(
     scorer: TokenScorer,
     answers: Sequence[Answered],
@@ -234,9 +233,12 @@ def _measure_all(
     answers: Sequence[Answered],
     folder: Path,
     seed: int,
-    tokens_of: Callable[[Sequence[Answered]], Mapping[str, SampleTokens]],
+    tokens_in: Store | None,
 ) -> tuple[Results, dict[str, Exception]]:
-    """The results of the tasks that could be measured, and for the others what went wrong."""
+    """The results of the tasks that could be measured, and for the others what went wrong.
+
+    tokens_in: where the tokens of the answers are stored, if they are
+    """
     own: dict[str, list[Answered]] = {task.name: [] for task in tasks}
     for answer in answers:
         own[answer.instance.task].append(answer)
@@ -245,10 +247,15 @@ def _measure_all(
     for task in tasks:
         # A metric may be a stranger's: what it gets wrong takes nothing from the other tasks.
         try:
-            tokens = tokens_of(own[task.name])
+            given = own[task.name]
+            tokens = (
+                {}
+                if tokens_in is None
+                else read_tokens(backend.model.fingerprint, given, tokens_in)
+            )
             result, rows = measure_task(
                 in_min_k_parts(task, tokens),
-                own[task.name],
+                given,
                 seed=seed,
                 peak_memory_bytes=backend.peak_memory_bytes,
                 render=backend.render,

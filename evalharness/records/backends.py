@@ -90,15 +90,6 @@ class Tokenizing(Protocol):
 
 
 @runtime_checkable
-class Rebatching(Protocol):
-    """A backend that computes several requests together, and can do so in other batches."""
-
-    def in_other_batches(self) -> Backend:
-        """The same model, with the weights that are loaded, in batches of another size."""
-        ...
-
-
-@runtime_checkable
 class TokenScoring(Protocol):
     """A backend that can say how likely each token was that a request scores."""
 
@@ -111,6 +102,15 @@ class TokenScoring(Protocol):
         at each place the ALTERNATIVES likeliest tokens are named. Each request is one that the
         backend does not call unsupported.
         """
+        ...
+
+
+@runtime_checkable
+class Rebatching(Protocol):
+    """A backend that computes several requests together, and can do so in other batches."""
+
+    def in_other_batches(self) -> Backend:
+        """The same model, with the weights that are loaded, in batches of another size."""
         ...
 
 

@@ -10,6 +10,7 @@ from evalharness.compare.records import ComparedRun, Row
 from evalharness.compare.samples import common_samples, read_samples
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
+from evalharness.min_k import SLICE as MIN_K
 from evalharness.records import Metric, Values
 from evalharness.report.drawing import Line, Plot, Scale, label, line, place, shape, ticks, written
 from evalharness.report.tables import PlainTable
@@ -125,11 +126,14 @@ def _kind(middle: float, most: float, metric: MetricResult) -> str:
 
 
 def _slices(row: Row, baseline: ComparedRun, run: ComparedRun) -> PlainTable | None:
-    """Scores by slice, as the runs found them."""
+    """Scores by slice, as the runs found them.
+
+    Which samples are familiar to a model differs between models: such parts are not compared.
+    """
     theirs = baseline.results.tasks[row.task].slices
     ours = run.results.tasks[row.task].slices
     rows = []
-    for name in sorted(set(theirs) & set(ours)):
+    for name in sorted((set(theirs) & set(ours)) - {MIN_K}):
         for value in sorted(set(theirs[name]) & set(ours[name])):
             pair = [one[name][value].metrics.get(row.metric) for one in (theirs, ours)]
             scores = [None if metric is None else metric.value for metric in pair]

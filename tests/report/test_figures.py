@@ -164,6 +164,22 @@ def test_slices_stand_beside_each_other_with_the_n_of_both(evidence: Evidence) -
     assert sum(int(first) for first, _ in counts) == 80
 
 
+def test_parts_that_each_model_has_of_its_own_are_not_compared(tmp_path: Path) -> None:
+    """What is familiar to one model are other samples than what is familiar to another."""
+    runs = folders.write_runs(tmp_path, samples=20)
+    for folder in runs:
+        _, results = read_run(folder)
+        tasks = {
+            name: one.model_copy(update={"slices": {**one.slices, "min_k": one.slices["length"]}})
+            for name, one in results.tasks.items()
+        }
+        write_results(folder, results.model_copy(update={"tasks": tasks}))
+    found = comparison(folders.evidence(runs, baseline="cedar-3b"))
+    tables = [one.slices for model in found.models for one in model.details if one.slices]
+    assert tables
+    assert {row[0] for one in tables for row in one.rows} == {"length: long", "length: short"}
+
+
 def test_outcomes_fill_the_bar_and_count_all_samples(evidence: Evidence) -> None:
     for model in comparison(evidence).models:
         for row in model.rows:

@@ -3,8 +3,9 @@
 import asyncio
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from evalharness.backends.checkpoint import fingerprint
 from evalharness.backends.refusals import NOT_MASKED
@@ -27,10 +28,14 @@ from evalharness.records import (
     Outcome,
     PseudoLogLikelihood,
     Request,
+    Scorable,
+    TokenScores,
     as_text,
     whole_prompt,
 )
 
+_Given = TypeVar("_Given")
+_Answer = TypeVar("_Answer")
 # Raised when requests or the reading of answers change in a way that changes answers.
 SERVER_VERSION = 2
 # Requests at once where other batches are asked for; the second where the first is usual.
@@ -171,11 +176,39 @@ class ServerBackend:
         unscored = Generation | PseudoLogLikelihood
         needs_scores = not all(isinstance(one.request, unscored) for one in instances)
         reader = self._reader()[0] if needs_scores else None
-        with asyncio.Runner() as runner:
-            asked = _Asked(self._client(), self._writer, reader, self._prices())
-            runner.run(asked.start(instances, self._options.concurrency))
+        client = self._client()
+        answering = _Answering(client, self._writer, reader, self._prices())
+        yield from self._ask_all(client, instances, answering.ask)
+
+    def token_scores(
+        self, requests: Sequence[Scorable]
+    ) -> Iterator[tuple[int, TokenScores | Failure]]:
+        """As TokenScoring says. Raises ServerError as `answer` does."""
+        if not requests:
+            return
+        reader, reason = self._reader()
+        if reader is None:
+            yield from ((index, Failure(reason)) for index, _ in enumerate(requests))
+            return
+        client = self._client()
+
+        async def ask(request: Scorable) -> TokenScores | Failure:
             try:
-                for _ in instances:
+                return await reader.score_tokens(client, request)
+            except RequestError as error:
+                return Failure(str(error))
+
+        yield from self._ask_all(client, requests, ask)
+
+    def _ask_all(
+        self, client: Client, given: Sequence[_Given], ask: Callable[[_Given], Awaitable[_Answer]]
+    ) -> Iterator[tuple[int, _Answer]]:
+        """Each answer with the index of what was asked; when the caller stops, so do all."""
+        with asyncio.Runner() as runner:
+            asked = _Asked(client, ask)
+            runner.run(asked.start(given, self._options.concurrency))
+            try:
+                for _ in given:
                     yield runner.run(asked.next())
             finally:
                 runner.run(asked.stop())
@@ -193,30 +226,24 @@ class ServerBackend:
         return self._options.input_price / 1e6, self._options.output_price / 1e6
 
 
-class _Asked:
+class _Asked(Generic[_Given, _Answer]):
     """Requests on their way, in one event loop that runs only while `next` waits."""
 
-    def __init__(
-        self, client: Client, writer: Writer, reader: Reader | None, prices: tuple[float, float]
-    ) -> None:
+    def __init__(self, client: Client, ask: Callable[[_Given], Awaitable[_Answer]]) -> None:
         self._client = client
-        self._writer = writer
-        self._reader = reader
-        self._prices = prices
-        self._clock = _SharedClock()
-        self._done: asyncio.Queue[tuple[int, Outcome] | Exception] = asyncio.Queue()
+        self._ask = ask
+        self._done: asyncio.Queue[tuple[int, _Answer] | Exception] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
 
-    async def start(self, instances: Sequence[Instance], concurrency: int) -> None:
+    async def start(self, given: Sequence[_Given], concurrency: int) -> None:
         await self._client.__aenter__()
-        waiting = iter(enumerate(instances))
+        waiting = iter(enumerate(given))
         self._workers = [
-            asyncio.create_task(self._work(waiting))
-            for _ in range(min(concurrency, len(instances)))
+            asyncio.create_task(self._work(waiting)) for _ in range(min(concurrency, len(given)))
         ]
 
-    async def next(self) -> tuple[int, Outcome]:
-        """The next outcome. Raises what a worker raised, which ends the run."""
+    async def next(self) -> tuple[int, _Answer]:
+        """The next answer. Raises what a worker raised, which ends the run."""
         found = await self._done.get()
         if isinstance(found, Exception):
             raise found
@@ -228,17 +255,31 @@ class _Asked:
         await asyncio.gather(*self._workers, return_exceptions=True)
         await self._client.__aexit__(None, None, None)
 
-    async def _work(self, waiting: Iterator[tuple[int, Instance]]) -> None:
+    async def _work(self, waiting: Iterator[tuple[int, _Given]]) -> None:
         try:
-            for index, instance in waiting:
-                self._done.put_nowait((index, await self._ask(instance.request)))
+            for index, given in waiting:
+                self._done.put_nowait((index, await self._ask(given)))
         except Exception as error:
             self._done.put_nowait(error)
 
-    async def _ask(self, request: Request) -> Outcome:
+
+class _Answering:
+    """Answers instances one by one, and says what each of them cost."""
+
+    def __init__(
+        self, client: Client, writer: Writer, reader: Reader | None, prices: tuple[float, float]
+    ) -> None:
+        self._client = client
+        self._writer = writer
+        self._reader = reader
+        self._prices = prices
+        self._clock = _SharedClock()
+
+    async def ask(self, instance: Instance) -> Outcome:
+        """The outcome; whatever makes one request fail is a Failure."""
         started = self._clock.begin()
         try:
-            outcome = await self._outcome(request)
+            outcome = await self._outcome(instance.request)
         except RequestError as error:
             return Failure(str(error))
         finally:

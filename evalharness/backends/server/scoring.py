@@ -6,9 +6,9 @@ vLLM, which others took over. Neither is given by hosted chat models.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from evalharness.backends.server.answers import Completion, CompletionChoice, PromptToken
@@ -17,11 +17,16 @@ from evalharness.backends.server.faults import GaveUpError, RefusedError, Server
 from evalharness.backends.server.reading import token_cost
 from evalharness.backends.server.writing import fewer_shots
 from evalharness.records import (
+    ALTERNATIVES,
+    Cost,
     Failure,
     LogLikelihood,
     LogLikelihoodResponse,
     Outcome,
     RollingLogLikelihood,
+    Scorable,
+    TokenScore,
+    TokenScores,
     whole_prompt,
 )
 
@@ -32,13 +37,15 @@ CHATS_ARE_NOT_SCORED = "the prompts are chats, after which a server cannot score
 class ReadToken:
     """A token of a text that a server read: it begins at `start`, in letters, in the server's text.
 
-    `log_probability` is None for the first token, before which there is nothing.
+    `log_probability` is None for the first token, before which there is nothing; `likeliest` are
+    tokens at its place with theirs, the likeliest first.
     """
 
     text: str
     start: int
     log_probability: float | None
     greedy: bool
+    likeliest: tuple[tuple[str, float], ...] = ()
 
 
 class MisreadError(ValueError):
@@ -47,11 +54,20 @@ class MisreadError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to have a text read; `fields` are added to a completion request for it."""
+    """A way to have a text read.
+
+    fields  are added to a completion request for it
+    number  of them says how many of the likeliest tokens are named at each place
+    """
 
     name: str
     fields: dict[str, Any]
+    number: str
     tokens: Callable[[CompletionChoice, str], Sequence[ReadToken]]
+
+    def with_likeliest(self, number: int) -> "Method":
+        """The same with so many of the likeliest tokens."""
+        return replace(self, fields={**self.fields, self.number: number})
 
 
 def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
@@ -67,16 +83,18 @@ def echoed_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
         # SGLang says that every token begins at -1.
         offsets = [0, *accumulate(len(token) for token in found.tokens)][:-1]
     shift = _shift(found.tokens, offsets, choice.text)
-    tops = found.top_logprobs or []
+    tops = [top or {} for top in found.top_logprobs or []]
+    tops += [{}] * (number - len(tops))
     return [
         ReadToken(
             token,
             offset - shift,
             log_probability,
-            _is_top(log_probability, tops[place] if place < len(tops) else None),
+            _is_top(log_probability, top),
+            _likeliest(top.items()),
         )
-        for place, (token, offset, log_probability) in enumerate(
-            zip(found.tokens, offsets, found.token_logprobs, strict=True)
+        for token, offset, log_probability, top in zip(
+            found.tokens, offsets, found.token_logprobs, tops[:number], strict=True
         )
     ]
 
@@ -98,10 +116,15 @@ def _shift(tokens: Sequence[str], offsets: Sequence[int], text: str) -> int:
     )
 
 
-def _is_top(log_probability: float | None, top: dict[str, float] | None) -> bool:
+def _is_top(log_probability: float | None, top: Mapping[str, float]) -> bool:
     if not top or log_probability is None:
         return False
     return log_probability >= max(top.values())
+
+
+def _likeliest(tokens: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+    """Servers may name the token itself besides those that were asked for."""
+    return tuple(sorted(tokens, key=lambda one: one[1], reverse=True)[:ALTERNATIVES])
 
 
 def prompt_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
@@ -124,8 +147,14 @@ def prompt_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
     left = len(text) - ends[-1]
     first = ReadToken(text[: max(0, left)], 0 if left > 0 else -1, None, greedy=False)
     others = [
-        ReadToken(token, end - len(token) + left, one.logprob, one.rank == 1)
-        for token, end, one in zip(known, ends, read, strict=True)
+        ReadToken(
+            token,
+            end - len(token) + left,
+            one.logprob,
+            one.rank == 1,
+            _likeliest((other.decoded_token or "", other.logprob) for other in (at or {}).values()),
+        )
+        for token, end, one, at in zip(known, ends, read, found, strict=True)
         if one is not None
     ]
     return others if read[0] is not None else [first, *others]
@@ -134,9 +163,43 @@ def prompt_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
 # One token is written in vain: no token at all means as many as fit to llama-cpp-python, and is an
 # internal error of transformers serve.
 METHODS = (
-    Method("echo", {"echo": True, "logprobs": 1, "max_tokens": 1}, echoed_tokens),
-    Method("prompt_logprobs", {"prompt_logprobs": 1, "max_tokens": 1}, prompt_tokens),
+    Method("echo", {"echo": True, "logprobs": 1, "max_tokens": 1}, "logprobs", echoed_tokens),
+    Method(
+        "prompt_logprobs",
+        {"prompt_logprobs": 1, "max_tokens": 1},
+        "prompt_logprobs",
+        prompt_tokens,
+    ),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The tokens of what is scored, with their texts, and how many shots did not fit before it."""
+
+    tokens: tuple[ReadToken, ...]
+    texts: tuple[str, ...]
+    cost: Cost
+    dropped_shots: int = 0
+
+    @property
+    def values(self) -> list[float]:
+        return [value for one in self.tokens if (value := one.log_probability) is not None]
+
+    def response(self) -> LogLikelihoodResponse:
+        return LogLikelihoodResponse(
+            log_probability=math.fsum(self.values),
+            tokens=len(self.tokens),
+            greedy=all(token.greedy for token in self.tokens),
+            dropped_shots=self.dropped_shots,
+            cost=self.cost,
+        )
+
+    def scores(self) -> TokenScores:
+        found = zip(self.texts, self.values, self.tokens, strict=True)
+        return TokenScores(
+            tuple(TokenScore(text, value, token.likeliest) for text, value, token in found)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +216,24 @@ class Reader:
 
         Raises RequestError and ServerError as `Client.post` does.
         """
+        found = await self._continuation(client, request)
+        return found if isinstance(found, Failure) else found.response()
+
+    async def score_whole(self, client: Client, request: RollingLogLikelihood) -> Outcome:
+        """A text that does not fit the server's context cannot be scored: it is not cut here."""
+        found = await self._whole(client, request)
+        return found if isinstance(found, Failure) else found.response()
+
+    async def score_tokens(self, client: Client, request: Scorable) -> TokenScores | Failure:
+        """Each token of what `score` or `score_whole` would score. Raises what they raise."""
+        reader = replace(self, method=self.method.with_likeliest(ALTERNATIVES))
+        if isinstance(request, LogLikelihood):
+            found = await reader._continuation(client, request)
+        else:
+            found = await reader._whole(client, request)
+        return found if isinstance(found, Failure) else found.scores()
+
+    async def _continuation(self, client: Client, request: LogLikelihood) -> _Read | Failure:
         dropped = 0
         while True:
             before = whole_prompt(request, dropped)
@@ -160,24 +241,21 @@ class Reader:
                 return Failure(CHATS_ARE_NOT_SCORED)
             prompt = before.rstrip()
             try:
-                outcome = await self._read(
+                found = await self._read(
                     client, prompt, before[len(prompt) :] + request.continuation
                 )
             except RefusedError as error:
                 dropped = fewer_shots(error, len(request.shots), dropped)
             else:
                 break
-        if isinstance(outcome, LogLikelihoodResponse):
-            return replace(outcome, dropped_shots=dropped)
-        return outcome
+        return found if isinstance(found, Failure) else replace(found, dropped_shots=dropped)
 
-    async def score_whole(self, client: Client, request: RollingLogLikelihood) -> Outcome:
-        """A text that does not fit the server's context cannot be scored: it is not cut here."""
+    async def _whole(self, client: Client, request: RollingLogLikelihood) -> _Read | Failure:
         if not request.text:
-            return LogLikelihoodResponse(0.0, 0, greedy=True)
+            return _Read((), (), Cost())
         return await self._read(client, "", request.text)
 
-    async def _read(self, client: Client, prompt: str, continuation: str) -> Outcome:
+    async def _read(self, client: Client, prompt: str, continuation: str) -> _Read | Failure:
         before = prompt or self.start
         text = before + continuation
         body = {**self.extra, "model": self.model, "prompt": text, "temperature": 0}
@@ -185,15 +263,22 @@ class Reader:
         try:
             tokens = self.method.tokens(answer.choices[0], text)
             own = continuation_tokens(tokens, text, len(before))
-            values = [_value(token) for token in own]
+            if any(token.log_probability is None for token in own):
+                raise MisreadError(_NO_START)
         except MisreadError as error:
             return Failure(str(error))
-        return LogLikelihoodResponse(
-            log_probability=math.fsum(values),
-            tokens=len(own),
-            greedy=all(token.greedy for token in own),
-            cost=token_cost(answer.usage),
-        )
+        return _Read(tuple(own), texts_of(own, text), token_cost(answer.usage))
+
+
+def texts_of(tokens: Sequence[ReadToken], text: str) -> tuple[str, ...]:
+    """The part of the text that each token stands for, to its end, as records.TokenScore says.
+
+    Servers spell parts of characters in many ways; the place of a token tells its text.
+    """
+    starts = [token.start for token in tokens]
+    end_of = dict(pairwise(sorted({*starts, len(text)})))
+    # The first token of each place takes its text out.
+    return tuple(text[start : end_of.pop(start)] if start in end_of else "" for start in starts)
 
 
 def continuation_tokens(tokens: Sequence[ReadToken], text: str, border: int) -> Sequence[ReadToken]:
@@ -219,15 +304,10 @@ def _goes_on(text: str, place: int, token: str) -> bool:
     return text.startswith(token, place) or token.startswith("bytes:")
 
 
-def _value(token: ReadToken) -> float:
-    if token.log_probability is None:
-        raise MisreadError(
-            "the server gives no probability to the first token of a text; name the text that "
-            "starts a document, such as start=<|endoftext|>"
-        )
-    return token.log_probability
-
-
+_NO_START = (
+    "the server gives no probability to the first token of a text; name the text that starts a "
+    "document, such as start=<|endoftext|>"
+)
 _PROBE = "The sky is"
 
 
