@@ -164,7 +164,7 @@ def _aligned(
     """The statistics of the samples that none of the runs failed, and their groups."""
     stored = []
     for run in runs:
-        samples = read_samples(run.folder, task, [metric.name])
+        samples = read_samples(run.origin(task).folder, task, [metric.name])
         check_reproduced(metric, run.results.tasks[task].metrics[metric.name], samples)
         stored.append(samples)
     first, *others = stored

@@ -66,7 +66,7 @@ def _differences(
     task: str, name: str, runs: Sequence[ComparedRun], catalogue: Catalogue, alpha: float
 ) -> Iterator[tuple[str, str, Difference]]:
     metric = installed_metric(catalogue, task, name, runs[0])
-    samples = {run.label: read_samples(run.folder, task, [name]) for run in runs}
+    samples = {run.label: read_samples(run.origin(task).folder, task, [name]) for run in runs}
     for (first, one), (second, other) in combinations(samples.items(), 2):
         of_first, of_second = common_samples(one, other)
         difference = compare_pair(

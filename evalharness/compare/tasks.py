@@ -72,7 +72,7 @@ def compare_task(
     baseline, *others = runs
     found, left_out = _metrics(name, metrics, baseline, catalogue)
     try:
-        samples = read_samples(baseline.folder, name, list(found))
+        samples = read_samples(baseline.origin(name).folder, name, list(found))
         for metric in found.values():
             stored = baseline.results.tasks[name].metrics[metric.name]
             check_reproduced(metric, stored, samples)
@@ -124,7 +124,7 @@ def _partner(task: _Task, run: ComparedRun) -> _Partner | LeftOut:
     differing = list(task_mismatches(task.name, task.baseline, run))
     names = [name for name in task.metrics if name in run.results.tasks[task.name].metrics]
     try:
-        samples = read_samples(run.folder, task.name, names)
+        samples = read_samples(run.origin(task.name).folder, task.name, names)
     except DataError as error:
         return refused(str(error))
     places = common_samples(task.samples, samples)
@@ -203,7 +203,7 @@ def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
         metric=metric.name,
         metric_result=results.metrics[metric.name],
         run=partner.run.label,
-        run_id=partner.run.results.run_id,
+        run_id=partner.run.origin(task.name).results.run_id,
         difference=difference,
         corrected=difference.p_value,
         detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),

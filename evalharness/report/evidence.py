@@ -1,15 +1,16 @@
 """What a report is about: runs, where each stands, and how they differ from a baseline."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.compare.board import Board, build_board
 from evalharness.compare.comparing import compare_runs
-from evalharness.compare.records import ComparedRun, Comparison, Settings
+from evalharness.compare.records import ComparedRun, Comparison, FinishedRun, Settings
 from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
+from evalharness.report.joining import join_runs
 from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks
 from evalharness.run_folder import read_runs_with_folders
 
@@ -75,12 +76,13 @@ def gather(
 
 
 def labelled(found: Sequence[tuple[Path, Run]]) -> list[ComparedRun]:
-    """The runs in the order of `order_runs`, each with a name of its own."""
-    folders = {id(run[1]): folder for folder, run in found}
-    ordered = order_runs([run for _, run in found])
+    """A row for each model, in the order of `order_runs`, each with a name of its own."""
+    joined = join_runs([FinishedRun(folder, *run) for folder, run in found])
+    by_results = {id(run.results): run for run in joined}
+    ordered = order_runs([(run.record, run.results) for run in joined])
     return [
-        ComparedRun(folders[id(results)], record, results, label)
-        for (record, results), label in zip(ordered, run_labels(ordered), strict=True)
+        replace(by_results[id(results)], label=label)
+        for (_, results), label in zip(ordered, run_labels(ordered), strict=True)
     ]
 
 
@@ -110,11 +112,7 @@ def evidence_of(
 
 def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
     """The run that is called so: by its label, its model's name or spec, or its run id."""
-    found = [
-        run
-        for run in runs
-        if name in (run.label, run.results.model.name, run.results.model.spec, run.results.run_id)
-    ]
+    found = [run for run in runs if name in _names(run)]
     if len(found) == 1:
         return found[0]
     labels = [run.label for run in (found or runs)]
@@ -126,6 +124,13 @@ def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
         f"--baseline {name}: there is no such model in these runs, which have "
         f"{', '.join(labels)}.{did_you_mean(name, labels)}"
     )
+
+
+def _names(run: ComparedRun) -> Iterator[str]:
+    """What a run is called; one that was joined, also by each of its parts."""
+    yield run.label
+    for part in (run, *run.parts()):
+        yield from (part.results.model.name, part.results.model.spec, part.results.run_id)
 
 
 def _by_rank(runs: Sequence[ComparedRun], board: Board) -> list[ComparedRun]:
