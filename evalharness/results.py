@@ -226,7 +226,8 @@ class SampleRow:
     `lost_shots` is the largest number of few-shot examples that a request of it lost.
     `continuations` has, for each request, the text that was scored after its prompt, "" for others.
     `tokens` has, for each request, the tokens that it scored or wrote, where they were asked for
-    (`run --store-logprobs`); runs from before there were these two do not have them.
+    (`run --store-logprobs`). `words` is how many words the sample asks about (words.py). Runs from
+    before there were these three do not have them.
     """
 
     id: str
@@ -251,3 +252,4 @@ class SampleRow:
     error: str
     continuations: list[str] = field(default_factory=list)
     tokens: list[list[TokenScore]] | None = None
+    words: int | None = None

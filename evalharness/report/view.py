@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.lengths import scores_by_length
 from evalharness.compare.records import ComparedRun
 from evalharness.compare.runs import run_labels
+from evalharness.errors import DataError
 from evalharness.report.banners import build_banners
 from evalharness.report.cells import Cell, metric_cells
 from evalharness.report.comparison_view import ComparisonView, build_comparison
@@ -17,6 +19,7 @@ from evalharness.report.leaderboard import (
     direction,
     order_tasks,
 )
+from evalharness.report.length_plots import length_plot
 from evalharness.report.matrices import Matrix, build_matrices
 from evalharness.report.plots import build_plots
 from evalharness.report.reliability_plots import reliability_plot
@@ -63,7 +66,11 @@ class SliceTable:
 
 @dataclass(frozen=True, slots=True)
 class TaskSection:
-    """All that is shown of one task; `cautions` are of single models."""
+    """All that is shown of one task.
+
+    cautions   of single models
+    not_drawn  why there is no figure of scores by length, where that needs a word; else ""
+    """
 
     name: str
     anchor: str
@@ -71,6 +78,7 @@ class TaskSection:
     warnings: tuple[str, ...]
     cautions: tuple[str, ...]
     plots: tuple[Plot, ...]
+    not_drawn: str
     facts: tuple[Fact, ...]
     headings: tuple[Heading, ...]
     rows: tuple[TableRow, ...]
@@ -150,8 +158,10 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         for metric in metrics
     ]
     names = [short(label) for label in run_labels(runs)]
+    by_length, not_drawn = _by_length(name, anchor, evidence)
     return TaskSection(
-        plots=tuple(reliability_plot(name, anchor, evidence.runs)),
+        plots=(*by_length, *reliability_plot(name, anchor, evidence.runs)),
+        not_drawn=not_drawn,
         cautions=tuple(_cautions(tasks, runs)),
         name=visible(name),
         anchor=anchor,
@@ -173,6 +183,15 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         validity=_validity(tasks, names),
         cost=_cost(tasks, names),
     )
+
+
+def _by_length(name: str, anchor: str, evidence: Evidence) -> tuple[tuple[Plot, ...], str]:
+    """The figure of scores by length, or why there is none; neither without samples."""
+    try:
+        found = scores_by_length(name, evidence.runs, evidence.catalogue)
+    except DataError as error:
+        return (), f"Scores by length are not drawn: {visible(str(error))}"
+    return () if found is None else tuple(length_plot(name, anchor, found)), ""
 
 
 def _cautions(tasks: Sequence[TaskResult | None], runs: Sequence[Run]) -> Iterator[str]:

@@ -238,6 +238,7 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
                 doubled_start=False,
                 failed=failed,
                 error="The server did not answer." if failed else "",
+                words=3 + int(30 * hardness),
             )
         )
     return rows
