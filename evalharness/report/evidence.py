@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalharness.compare.board import Board, build_board
-from evalharness.compare.comparing import compare_runs
+from evalharness.compare.board import LEVELS, Board, build_board
+from evalharness.compare.comparing import compare_runs, compare_with_each
+from evalharness.compare.pairs import compared_models
 from evalharness.compare.records import ComparedRun, Comparison, FinishedRun, Settings
 from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
@@ -21,6 +22,8 @@ class Evidence:
 
     board       None for a single run
     comparison  with the baseline, None where none was named
+    with_each   comparisons of the first runs with each of them, at all levels that readers may
+                choose; all runs, where they are not too many (compare/pairs.py)
     alpha       the level of the tests
     left_out    sentences about runs that could not be read
     """
@@ -29,6 +32,7 @@ class Evidence:
     catalogue: Catalogue
     board: Board | None
     comparison: Comparison | None
+    with_each: tuple[Comparison, ...]
     alpha: float
     left_out: tuple[str, ...]
 
@@ -98,16 +102,22 @@ def evidence_of(
     reference = None if baseline is None else _find(baseline, runs)
     board: Board | None = None
     if len(runs) > 1:
-        tasks = comparable_tasks(runs)
-        board = build_board(runs, tasks, catalogue, alpha=alpha)
+        board = build_board(runs, comparable_tasks(runs), catalogue, alpha=alpha)
         runs = _by_rank(runs, board)
+    settings = Settings(alpha=alpha, levels=tuple(1 - one for one in LEVELS if one != alpha))
+    tasks = {task for run in runs for task in run.results.tasks}
+    compared = compared_models(len(runs), len(tasks))
+    with_each = compare_with_each(runs[:compared], catalogue, settings) if compared > 1 else ()
     comparison = None
     if reference is not None:
         others = [run for run in runs if run is not reference]
         if not others:
             raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
-        comparison = compare_runs([reference, *others], catalogue, Settings(alpha=alpha))
-    return Evidence(tuple(runs), catalogue, board, comparison, alpha, left_out)
+        known = {one.baseline: one for one in with_each} if compared == len(runs) else {}
+        comparison = known.get(reference.label) or compare_runs(
+            [reference, *others], catalogue, settings
+        )
+    return Evidence(tuple(runs), catalogue, board, comparison, with_each, alpha, left_out)
 
 
 def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
@@ -140,6 +150,6 @@ def _by_rank(runs: Sequence[ComparedRun], board: Board) -> list[ComparedRun]:
 
     def key(run: ComparedRun) -> tuple[bool, float]:
         place = board.places.get(run.label)
-        return place is None, 0.0 if place is None else -place.of_tasks.value
+        return place is None, 0.0 if place is None else -place.mean.value
 
     return sorted(runs, key=key)

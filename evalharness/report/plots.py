@@ -49,9 +49,9 @@ def build_plots(evidence: Evidence) -> Iterator[Plot]:
         rows = [
             ForestRow(
                 name=short(run.label),
-                value=found.of_tasks.value,
-                interval=found.of_tasks.interval,
-                text=_with_interval(found.of_tasks.value, found.of_tasks.interval),
+                value=found.mean.value,
+                interval=found.mean.interval,
+                text=_with_interval(found.mean.value, found.mean.interval),
                 kind="other" if found.placing.tie_group else "best",
             )
             for run in evidence.runs
@@ -144,7 +144,7 @@ def _cost_plot(evidence: Evidence) -> Iterator[Plot]:
         found = evidence.board.places.get(run.label)
         cost = _price(run) if priced else _seconds(run)
         if found is not None and cost > 0:
-            points.append(_Point(short(run.label), cost, found.of_tasks.value, False))
+            points.append(_Point(short(run.label), cost, found.mean.value, False))
     if len(points) < 2 or min(p.cost for p in points) == max(p.cost for p in points):
         return
     front = [point for point in points if not any(_dominates(other, point) for other in points)]

@@ -20,7 +20,7 @@ from evalharness.report.leaderboard import (
     order_tasks,
 )
 from evalharness.report.length_plots import length_plot
-from evalharness.report.matrices import Matrix, build_matrices
+from evalharness.report.matrices import Matrices, build_matrices
 from evalharness.report.plots import build_plots
 from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
@@ -98,7 +98,7 @@ class Page:
     tasks: tuple[TaskSection, ...]
     models: PlainTable
     plots: tuple[Plot, ...]
-    matrices: tuple[Matrix, ...]
+    matrices: Matrices
     comparison: ComparisonView | None
 
 
@@ -119,7 +119,7 @@ def build_page(evidence: Evidence, title: str) -> Page:
         tasks=tuple(sections),
         models=_models(evidence.runs),
         plots=tuple(build_plots(evidence)),
-        matrices=tuple(build_matrices(evidence)),
+        matrices=build_matrices(evidence),
         comparison=build_comparison(evidence),
     )
 
