@@ -9,7 +9,7 @@ from evalharness.statistics.corrections import holm
 from evalharness.statistics.paired import Difference
 
 MOST_MODELS = 12
-MOST_PAIRS = 2000
+MOST_PAIRS = 1000
 """More pairs, over all tasks, take long to be tested, and are more than anyone reads."""
 
 

@@ -20,6 +20,7 @@ from evalharness.report.drawing import (
 )
 from evalharness.report.evidence import Evidence
 from evalharness.report.series_plots import series_plots
+from evalharness.report.standings import level_name
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import money, short
 
@@ -60,7 +61,8 @@ def build_plots(evidence: Evidence) -> Iterator[Plot]:
         yield forest(
             "forest",
             "Mean over tasks",
-            "Each model's mean score in percent of the metrics' ranges, with its 95 % interval. "
+            "Each model's mean score in percent of the metrics' ranges, with its "
+            f"{level_name(evidence.alpha)} interval. "
             "Filled marks: models that cannot be told apart from the best.",
             rows,
             zero=False,

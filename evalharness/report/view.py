@@ -9,6 +9,7 @@ from evalharness.compare.runs import run_labels
 from evalharness.errors import DataError
 from evalharness.report.banners import build_banners
 from evalharness.report.cells import Cell, metric_cells
+from evalharness.report.choices import Choices, build_choices
 from evalharness.report.comparison_view import ComparisonView, build_comparison
 from evalharness.report.drawing import Plot
 from evalharness.report.evidence import Evidence
@@ -100,6 +101,7 @@ class Page:
     plots: tuple[Plot, ...]
     matrices: Matrices
     comparison: ComparisonView | None
+    choices: Choices
 
 
 def build_page(evidence: Evidence, title: str) -> Page:
@@ -121,6 +123,7 @@ def build_page(evidence: Evidence, title: str) -> Page:
         plots=tuple(build_plots(evidence)),
         matrices=build_matrices(evidence),
         comparison=build_comparison(evidence),
+        choices=build_choices(evidence, leaderboard),
     )
 
 
