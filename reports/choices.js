@@ -205,8 +205,10 @@
       const isOwn = selects.every((one) => one.dataset.choice === "aggregate" || one.value === own(one));
       showComparison(baseline, level, isOwn);
     }
-    const atLevel = selects.find((one) => one.dataset.choice === "level").selectedOptions[0].dataset.detail;
-    for (const one of document.querySelectorAll("[data-level]")) one.textContent = atLevel;
+    const levels = selects.find((one) => one.dataset.choice === "level");
+    for (const one of levels ? document.querySelectorAll("[data-level]") : []) {
+      one.textContent = levels.selectedOptions[0].dataset.detail;
+    }
     for (const one of document.querySelectorAll("[data-baseline]")) if (name) one.textContent = name;
     for (const one of document.querySelectorAll("[data-versus]")) one.hidden = !name;
     document.dispatchEvent(new Event("chosen"));

@@ -159,7 +159,7 @@ def _partner(task: _Task, run: ComparedRun) -> _Partner | LeftOut:
         return refused(str(error))
     places = common_samples(task.samples, samples)
     if not len(places[0]):
-        return refused("no sample has the same id in both runs")
+        return refused("no sample that was answered has the same id in both runs")
     if (prompts := _prompts(task, run, samples, places)) is not None:
         differing.append(prompts)
     if differing and not task.settings.allow_mismatch:

@@ -80,14 +80,12 @@ def build_choices(evidence: Evidence, leaderboard: Leaderboard) -> Choices:
     # Each comparison at each level.
     own = () if evidence.comparison is None else (evidence.comparison,)
     found = [[at_level(one, alpha) for alpha in board.alphas] for one in baselines or own]
+    shown = _board(evidence, board, comparable, found)
     return Choices(
         baselines=tuple(_baseline_options(evidence)) if baselines else (),
-        levels=tuple(
-            Option(f"{alpha:g}", f"{100 * alpha:g} %", alpha == board.alpha, level_name(alpha))
-            for alpha in board.alphas
-        ),
+        levels=tuple(_level_options(board)) if _depends_on_level(shown) else (),
         aggregates=tuple(Option(one, _AGGREGATES[one][0], one == "tasks") for one in aggregates),
-        board=inert_json(_board(evidence, board, comparable, found)),
+        board=inert_json(shown),
         comparison=inert_json([_comparison(one) for one in found]) if baselines and own else "",
         notes=tuple(_notes(evidence, board, baselines)),
     )
@@ -107,6 +105,17 @@ def _baseline_options(evidence: Evidence) -> Iterator[Option]:
         yield Option(short(run.label), short(run.label), run.label == own)
 
 
+def _level_options(board: Board) -> Iterator[Option]:
+    for alpha in board.alphas:
+        yield Option(f"{alpha:g}", f"{100 * alpha:g} %", alpha == board.alpha, level_name(alpha))
+
+
+def _depends_on_level(shown: dict[str, Any]) -> bool:
+    """Is anything of the leaderboard different at different levels?"""
+    at_levels = [*shown["standings"], shown["best"], *shown["verdicts"]]
+    return any(one != found[0] for found in at_levels for one in found)
+
+
 def _notes(evidence: Evidence, board: Board, baselines: Sequence[Comparison]) -> Iterator[str]:
     if not baselines and len(evidence.with_each) < len(evidence.runs):
         yield (
@@ -116,7 +125,7 @@ def _notes(evidence: Evidence, board: Board, baselines: Sequence[Comparison]) ->
             "--baseline names another one."
         )
     elif not baselines:
-        yield "No baseline can be chosen here, since no samples of two models are at hand."
+        yield "No baseline can be chosen here, since no two models have samples to be compared by."
     if board.places and len(board.aggregates) < 2:
         yield (
             "Models can be ranked by the mean of tasks only: means of families and win rates need "

@@ -173,6 +173,8 @@ def _details(
 
 
 def _summary(verdicts: dict[str, str], overall: Overall | None) -> tuple[str, ...]:
+    if not verdicts:
+        return ("Compared on no task.",)
     kinds = list(verdicts.values())
     lines = [
         f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, not told apart on "

@@ -14,12 +14,12 @@ from evalharness.compare.pairs import MOST_MODELS
 from evalharness.report.choices import Choices, build_choices
 from evalharness.report.evidence import Evidence, evidence_of
 from evalharness.report.layouts import render_single, write_single, write_site
-from evalharness.report.leaderboard import build_leaderboard
+from evalharness.report.leaderboard import Run, build_leaderboard
 from evalharness.report.writing import inert_json
 from tests.report import folders
 from tests.report.folders import MadeModel
 from tests.report.opened import ARGUMENTS, Opened
-from tests.report.runs import evidence_of_runs, many, metric, run, task
+from tests.report.runs import evidence_of_runs, metric, run, task
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
 MODELS = (
@@ -86,11 +86,25 @@ def test_of_too_many_models_no_baseline_is_offered_and_it_is_said(tmp_path: Path
 
 
 def test_without_samples_only_the_level_can_be_chosen_and_it_is_said() -> None:
-    found = choices(evidence_of_runs(many(3, 4)))
+    found = choices(evidence_of_runs(kept(stderr=0.02)))
     assert found.baselines == found.aggregates == ()
     assert len(found.levels) == 3
-    assert "no samples of two models are at hand" in found.notes[0]
+    assert "no two models have samples to be compared by" in found.notes[0]
     assert "need the samples of all runs" in found.notes[1]
+
+
+def kept(*, stderr: float | None) -> list[Run]:
+    """Runs without samples."""
+    scores = [metric(value, (value - 0.1, value + 0.1)) for value in (0.4, 0.5, 0.6)]
+    return [
+        run(f"m{place}", {"t": task({"acc": one.model_copy(update={"stderr": stderr})})})
+        for place, one in enumerate(scores)
+    ]
+
+
+def test_a_level_that_changes_nothing_is_not_offered() -> None:
+    """Where no score has a standard error, ranks are open at any level."""
+    assert choices(evidence_of_runs(kept(stderr=None))).levels == ()
 
 
 def test_a_single_model_has_nothing_to_choose() -> None:
