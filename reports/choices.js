@@ -162,6 +162,15 @@
     return region;
   }
 
+  function notCompared(reasons, before) {
+    if (reasons.length <= 3) return reasons.map((text) => element("p", `${before}: ${text}`, "banner"));
+    const folded = element("details", "", "reasons");
+    const items = element("ul");
+    items.append(...reasons.map((text) => element("li", text)));
+    folded.append(element("summary", `${before}, for ${reasons.length} reasons`), items);
+    return [folded];
+  }
+
   function section(model, level, baseline) {
     const at = model.at[level];
     const made = element("div", "", "against");
@@ -172,7 +181,7 @@
       found.append(...told.map(([name, text]) => list(name, text)));
       made.append(found);
     }
-    made.append(...model.leftOut.map((text) => element("p", `Not compared: ${text}`, "banner")));
+    made.append(...notCompared(model.leftOut, "Not compared"));
     if (model.rows.length) made.append(table(model, at, baseline));
     return made;
   }
@@ -186,7 +195,7 @@
     if (isOwn) return;
     const found = compared[baseline.place];
     place.append(
-      ...found.leftOut.map((text) => element("p", `${found.name}: not compared: ${text}`, "banner")),
+      ...notCompared(found.leftOut, `${found.name}: not compared`),
       ...found.models.map((model) => section(model, level, found.name)),
     );
   }

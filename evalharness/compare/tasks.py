@@ -103,6 +103,8 @@ def open_task(
     """Align the samples of all runs with those of the first, and check that they are the same."""
     baseline, *others = runs
     found, left_out = _metrics(name, metrics, baseline, catalogue)
+    if not found:
+        return OpenedTask((), tuple(left_out))
     try:
         samples = memory.samples(baseline, name, list(found))
         for metric in found.values():

@@ -36,6 +36,10 @@ _AGGREGATES: dict[Aggregate, tuple[str, str, str, str]] = {
         "over them and over the tasks.",
     ),
 }
+_NO_AGGREGATE = (
+    "Models can be ranked by the mean of tasks only: means of families and win rates need the "
+    "samples of all runs."
+)
 _LETTERS = {"better": "b", "worse": "w", "same": "s", "other": "o", "": "-"}
 
 
@@ -58,7 +62,8 @@ class Choices:
 
     board, comparison  JSON for the script: what the leaderboard and the comparison show for each
                        choice; "" where they show the same for all
-    notes              why a choice is not offered, in sentences
+    no_baseline        why no other baseline is offered, in a sentence, or ""
+    no_aggregate       the same of aggregates
     """
 
     baselines: tuple[Option, ...]
@@ -66,14 +71,15 @@ class Choices:
     aggregates: tuple[Option, ...]
     board: str
     comparison: str
-    notes: tuple[str, ...]
+    no_baseline: str
+    no_aggregate: str
 
 
 def build_choices(evidence: Evidence, leaderboard: Leaderboard) -> Choices:
     """All choices for these runs; none for a single one, which is compared with nothing."""
     board = evidence.board
     if board is None:
-        return Choices((), (), (), "", "", ())
+        return Choices((), (), (), "", "", "", "")
     comparable = [not column.mismatch for column in leaderboard.columns]
     baselines = _baselines(evidence)
     aggregates = board.aggregates if len(board.aggregates) > 1 else ()
@@ -87,7 +93,8 @@ def build_choices(evidence: Evidence, leaderboard: Leaderboard) -> Choices:
         aggregates=tuple(Option(one, _AGGREGATES[one][0], one == "tasks") for one in aggregates),
         board=inert_json(shown),
         comparison=inert_json([_comparison(one) for one in found]) if baselines and own else "",
-        notes=tuple(_notes(evidence, board, baselines)),
+        no_baseline="" if baselines else _no_baseline(evidence),
+        no_aggregate=_NO_AGGREGATE if board.places and len(board.aggregates) < 2 else "",
     )
 
 
@@ -116,21 +123,15 @@ def _depends_on_level(shown: dict[str, Any]) -> bool:
     return any(one != found[0] for found in at_levels for one in found)
 
 
-def _notes(evidence: Evidence, board: Board, baselines: Sequence[Comparison]) -> Iterator[str]:
-    if not baselines and len(evidence.with_each) < len(evidence.runs):
-        yield (
-            "No other baseline can be chosen here, since not all pairs of "
-            f"{amount(len(evidence.runs))} models were compared: that is done for at most "
-            f"{MOST_MODELS} models and {amount(MOST_PAIRS)} pairs over all tasks. The option "
-            "--baseline names another one."
-        )
-    elif not baselines:
-        yield "No baseline can be chosen here, since no two models have samples to be compared by."
-    if board.places and len(board.aggregates) < 2:
-        yield (
-            "Models can be ranked by the mean of tasks only: means of families and win rates need "
-            "the samples of all runs."
-        )
+def _no_baseline(evidence: Evidence) -> str:
+    if len(evidence.with_each) == len(evidence.runs):
+        return "No baseline can be chosen here, since no two models have samples to be compared by."
+    return (
+        "No other baseline can be chosen here, since not all pairs of "
+        f"{amount(len(evidence.runs))} models were compared: that is done for at most "
+        f"{MOST_MODELS} models and {amount(MOST_PAIRS)} pairs over all tasks. The option "
+        "--baseline names another one."
+    )
 
 
 # --- The leaderboard -----------------------------------------------------------------------------

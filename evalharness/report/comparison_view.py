@@ -176,9 +176,10 @@ def _summary(verdicts: dict[str, str], overall: Overall | None) -> tuple[str, ..
     if not verdicts:
         return ("Compared on no task.",)
     kinds = list(verdicts.values())
+    differing = f"different on {kinds.count('other')}, " if "other" in kinds else ""
     lines = [
-        f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, not told apart on "
-        f"{kinds.count('same')} of {len(kinds)} tasks."
+        f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, {differing}"
+        f"not told apart on {kinds.count('same')} of {len(kinds)} tasks."
     ]
     if overall is not None:
         lines.append(

@@ -61,7 +61,7 @@ def test_all_models_levels_and_aggregates_are_offered_the_reports_own_first_chos
         ("1 %", "99 %", False),
     ]
     assert [one.value for one in found.aggregates] == ["tasks", "families", "wins"]
-    assert found.notes == ()
+    assert found.no_baseline == found.no_aggregate == ""
 
 
 def test_without_a_baseline_of_its_own_a_report_begins_with_none(runs: list[Path]) -> None:
@@ -81,7 +81,7 @@ def test_of_too_many_models_no_baseline_is_offered_and_it_is_said(tmp_path: Path
     assert found.baselines == ()
     assert found.comparison == ""
     assert len(found.levels) == 3
-    assert "not all pairs of 13 models were compared" in found.notes[0]
+    assert "not all pairs of 13 models were compared" in found.no_baseline
     assert json.loads(found.board)["baselines"] == ["m1"]
 
 
@@ -89,8 +89,8 @@ def test_without_samples_only_the_level_can_be_chosen_and_it_is_said() -> None:
     found = choices(evidence_of_runs(kept(stderr=0.02)))
     assert found.baselines == found.aggregates == ()
     assert len(found.levels) == 3
-    assert "no two models have samples to be compared by" in found.notes[0]
-    assert "need the samples of all runs" in found.notes[1]
+    assert "no two models have samples to be compared by" in found.no_baseline
+    assert "need the samples of all runs" in found.no_aggregate
 
 
 def kept(*, stderr: float | None) -> list[Run]:
@@ -109,7 +109,7 @@ def test_a_level_that_changes_nothing_is_not_offered() -> None:
 
 def test_a_single_model_has_nothing_to_choose() -> None:
     only = evidence_of_runs([run("m", {"t": task({"acc": metric(0.5, (0.4, 0.6))})})])
-    assert choices(only) == Choices((), (), (), "", "", ())
+    assert choices(only) == Choices((), (), (), "", "", "", "")
     assert "data-choice" not in render_single(only, title="t").partition("<script>")[0]
 
 
