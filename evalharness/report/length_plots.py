@@ -56,7 +56,7 @@ def length_plot(task: str, anchor: str, found: ScoresByLength) -> Iterator[Plot]
                 low_end, high_end = map(up.at, one.summary.interval)
                 lines.append(line(f"track-range {kind}", x, low_end, x, high_end))
             title = f"{short(name)}, {_words(one.bin)}: {_told(one, found.metric_result)}"
-            dots.append(Dot(kind, place(x), place(y), title))
+            dots.append(Dot(kind, place(x), place(y), title, radius="3.5"))
         if points:
             curves.append(shape(f"track {kind}", points))
             ends.append((points[-1][1], index, name))
