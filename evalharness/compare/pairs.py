@@ -25,13 +25,12 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class TaskPairs:
-    """All pairs of the models that were compared on a task, by its primary metric."""
+    """All pairs of models that could be compared on a task, by its primary metric."""
 
     task: str
     metric: str
     metric_result: MetricResult
     alpha: float
-    labels: tuple[str, ...]
     pairs: tuple[Pair, ...]
 
 
@@ -63,7 +62,6 @@ def pairs_of_tasks(comparisons: Sequence[Comparison]) -> Iterator[TaskPairs]:
             metric=first.metric,
             metric_result=first.metric_result,
             alpha=comparisons[0].alpha,
-            labels=tuple(label for label in order if any(label in pair for pair in found)),
             pairs=tuple(
                 Pair(*pair, row.difference, float(p_value))
                 for (pair, row), p_value in zip(found.items(), corrected, strict=True)

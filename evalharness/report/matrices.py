@@ -1,6 +1,6 @@
 """Every model beside every other: a table of differences for each task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.compare.pairs import MOST_MODELS, MOST_PAIRS, Pair, TaskPairs, pairs_of_tasks
@@ -53,7 +53,12 @@ def build_matrices(evidence: Evidence) -> Matrices:
         return Matrices((), "")
     found = {one.task: one for one in pairs_of_tasks(evidence.with_each)}
     tasks = [name for name in order_tasks(evidence.pairs()) if name in found]
-    return Matrices(tuple(_matrix(found[name]) for name in tasks), _chosen(evidence))
+    compared = evidence.runs[: len(evidence.with_each)]
+    matrices = [
+        _matrix(found[name], [run.label for run in compared if name in run.results.tasks])
+        for name in tasks
+    ]
+    return Matrices(tuple(matrices), _chosen(evidence))
 
 
 def _chosen(evidence: Evidence) -> str:
@@ -67,22 +72,22 @@ def _chosen(evidence: Evidence) -> str:
     )
 
 
-def _matrix(task: TaskPairs) -> Matrix:
+def _matrix(task: TaskPairs, labels: Sequence[str]) -> Matrix:
     cells: dict[tuple[str, str], MatrixCell] = {}
     for pair in task.pairs:
         cells[pair.first, pair.second] = _cell(pair, task, 1)
         cells[pair.second, pair.first] = _cell(pair, task, -1)
 
     def row(label: str) -> Iterator[MatrixCell]:
-        for other in task.labels:
+        for other in labels:
             yield _EMPTY if other == label else cells.get((label, other), _NOTHING)
 
     return Matrix(
         task=short(task.task),
         metric=short(task.metric),
         direction=direction(task.metric_result),
-        names=tuple(map(short, task.labels)),
-        rows=tuple((short(label), tuple(row(label))) for label in task.labels),
+        names=tuple(map(short, labels)),
+        rows=tuple((short(label), tuple(row(label))) for label in labels),
     )
 
 
