@@ -35,6 +35,7 @@ from evalharness.validation import (
     plugin_code,
 )
 from evalharness.validity import count, is_loop, starts_twice
+from evalharness.words import words_asked
 
 _STORED = " All responses are stored."
 
@@ -256,6 +257,7 @@ def _row(
         continuations=[
             one.continuation if isinstance(one, LogLikelihood) else "" for one in sample.requests
         ],
+        words=words_asked(sample),
     )
 
 

@@ -1,7 +1,6 @@
 """A report as one file, or as a folder of pages and data."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from evalharness.report.sample_columns import FLAGS, task_samples
 from evalharness.report.sample_data import Keep, PackedTask, pack_task
 from evalharness.report.text import amount, size
 from evalharness.report.view import Page, build_page
+from evalharness.report.writing import inert_json
 from evalharness.run_folder import write_text
 
 WARN_ABOVE = 3 * 2**20
@@ -186,8 +186,6 @@ def _samples_view(packed: Sequence[PackedTask], pieces: tuple[tuple[str, str], .
     tasks = [
         {key: value for key, value in asdict(task).items() if key != "notes"} for task in packed
     ]
-    index = json.dumps({"flags": FLAGS, "tasks": tasks}, ensure_ascii=False)
+    index = inert_json({"flags": FLAGS, "tasks": tasks})
     notes = dict.fromkeys(note for task in packed for note in task.notes)
-    # Inside a script element only "<" could end it.
-    inert = index.replace("<", "\\u003c")
-    return SamplesView(inert, pieces, tuple(summary), tuple(notes))
+    return SamplesView(index, pieces, tuple(summary), tuple(notes))

@@ -111,7 +111,7 @@ def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]
     import pyarrow
     import pyarrow.parquet
 
-    path = run.folder / "samples" / f"{name}.parquet"
+    path = run.origin(name).folder / "samples" / f"{name}.parquet"
     try:
         # Runs from before there were some of the flags do not have them.
         known = set(pyarrow.parquet.read_schema(path).names)
@@ -130,7 +130,7 @@ def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]
     metric_name = next(iter(run.results.tasks[name].metrics))
     try:
         metric = installed_metric(catalogue, name, metric_name, run)
-        stored = read_samples(run.folder, name, [metric_name])
+        stored = read_samples(run.origin(name).folder, name, [metric_name])
         if len(stored.rows):
             of_metric = stored.statistics[metric_name]
             found = mean_scores(metric, of_metric, stored.groups)

@@ -29,7 +29,7 @@ from evalharness.results import (
     Validity,
 )
 from evalharness.run_folder import read_run, write_results, write_run, write_samples
-from evalharness.statistics.summaries import summarize
+from evalharness.statistics.summaries import Summary, summarize
 
 WORDS = [
     "the",
@@ -238,6 +238,7 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
                 doubled_start=False,
                 failed=failed,
                 error="The server did not answer." if failed else "",
+                words=3 + int(30 * hardness),
             )
         )
     return rows
@@ -273,7 +274,9 @@ def _result(task: MadeTask, rows: Sequence[SampleRow], model: MadeModel) -> Task
 
 def _score(task: MadeTask, rows: Sequence[SampleRow]) -> MetricResult:
     found = [row.statistics[task.metric.name] for row in rows if row.statistics is not None]
-    (summary,) = summarize([(task.metric, np.array(found))], np.arange(len(found)), seed=0)
+    summary = Summary(None, None, None)
+    if found:
+        (summary,) = summarize([(task.metric, np.array(found))], np.arange(len(found)), seed=0)
     return MetricResult(
         value=summary.value,
         interval=summary.interval,
