@@ -224,9 +224,10 @@ class SampleRow:
     tokens included and without the few-shot examples that did not fit; `responses` are what it
     wrote, thinking included. `statistics` is None where a request of the sample failed;
     `lost_shots` is the largest number of few-shot examples that a request of it lost.
+    `choices` are the options of the sample, whose requests come first, and `gold` the right ones.
     `continuations` has, for each request, the text that was scored after its prompt, "" for others.
     `tokens` has, for each request, the tokens that it scored or wrote, where they were asked for
-    (`run --store-logprobs`); runs from before there were these two do not have them.
+    (`run --store-logprobs`); runs from before there were these four do not have them.
     """
 
     id: str
@@ -249,5 +250,7 @@ class SampleRow:
     doubled_start: bool
     failed: bool
     error: str
+    choices: list[str] = field(default_factory=list)
+    gold: list[int] = field(default_factory=list)
     continuations: list[str] = field(default_factory=list)
     tokens: list[list[TokenScore]] | None = None

@@ -1,0 +1,131 @@
+"""A sample as it is packed for a page: what all models have in common once, then each one's own."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalharness.report.sample_options import Answer, ScoredOptions, read_answer
+from evalharness.report.sample_tokens import (
+    Tokens,
+    mean_surprisal,
+    pack_tokens,
+    read_tokens,
+    rounded,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one model answered to one sample.
+
+    row        of samples/TASK.parquet
+    tokens     of each request; empty where they are not stored
+    surprisal  bits per token of what was written, else of the right options, else of all that was
+               scored; NaN where tokens are not stored
+    """
+
+    row: Mapping[str, Any]
+    answer: Answer
+    tokens: Sequence[Tokens]
+    surprisal: float
+
+    def shown_tokens(self, most: int) -> int:
+        """How many tokens there are, where `most` of each request are shown."""
+        return sum(min(len(tokens), most) for tokens in self.tokens)
+
+
+def read_output(row: Mapping[str, Any], choices: Sequence[str], metric: str) -> Output:
+    """What a model's row says; `metric` is the name of that which compares its options."""
+    tokens = read_tokens(row)
+    answer = read_answer(row, choices, metric, [len(scored) for scored in tokens])
+    return Output(row, answer, tokens, _surprisal(row, answer, tokens))
+
+
+def _surprisal(row: Mapping[str, Any], answer: Answer, tokens: Sequence[Tokens]) -> float:
+    if not tokens:
+        return math.nan
+    if answer.written:
+        return mean_surprisal([tokens[place] for place in answer.written])
+    right = [tokens[place] for place in row.get("gold") or [] if place < len(tokens)]
+    return mean_surprisal(right or tokens)
+
+
+def packed_sample(
+    shared: Mapping[str, Any], outputs: Sequence[Output | None], longest: int
+) -> dict[str, Any]:
+    """The texts of a sample, each of at most `longest` characters.
+
+    s  slices; t  target; r  references; c  options; g  places of the right ones
+    p  what was asked, a list for each way of asking; o  an output for each model, or None
+    """
+    prompts: dict[tuple[str, ...], int] = {}
+    gold = [output.row.get("gold") for output in outputs if output is not None]
+    return {
+        "s": json.loads(shared["slices"]),
+        "t": cut(shared["target"], longest),
+        "r": [cut(text, longest) for text in shared["references"]],
+        "c": [cut(text, longest) for text in shared.get("choices") or []],
+        # A model that was asked for a letter had no options to score.
+        "g": next((places for places in gold if places), []),
+        "o": [output and _packed_output(output, prompts, longest) for output in outputs],
+        "p": [[cut(text, longest) for text in asked] for asked in prompts],
+    }
+
+
+def _packed_output(output: Output, prompts: dict[tuple[str, ...], int], longest: int) -> list[Any]:
+    """The place of what was asked, texts, answers, an error, scored options, other scored texts."""
+    row, answer = output.row, output.answer
+    asked = tuple(dict.fromkeys(row["prompts"]))
+    written = [row["responses"][place] for place in answer.written]
+    continuations = row.get("continuations") or [""] * len(row["responses"])
+    return [
+        prompts.setdefault(asked, len(prompts)),
+        [cut(text, longest) for text in written],
+        # Of what is extracted only what differs from the response is worth a place.
+        0 if row["extracted"] == written else [cut(text, longest) for text in row["extracted"]],
+        cut(row["error"], longest),
+        0 if answer.options is None else _packed_options(answer.options),
+        [[cut(continuations[place], longest), _nats(value)] for place, value in answer.alone],
+    ]
+
+
+def _packed_options(options: ScoredOptions) -> list[Any]:
+    """Log-probabilities, probabilities, those of what is compared, and the place that is taken."""
+    return [
+        [_nats(value) for value in options.log_probabilities],
+        [_share(value) for value in options.shares],
+        [_share(value) for value in options.compared],
+        options.taken,
+    ]
+
+
+def _nats(value: float | None) -> float | None:
+    return None if value is None else rounded(value)
+
+
+def _share(value: float) -> float:
+    """Four digits, also of what is hardly ever chosen."""
+    return float(f"{value:.4g}")
+
+
+def packed_tokens(outputs: Sequence[Output | None], most: int) -> list[Any]:
+    """For each model the tokens of its texts, of its options, and of other scored texts, or 0."""
+    return [output and _packed_tokens(output, most) for output in outputs]
+
+
+def _packed_tokens(output: Output, most: int) -> list[Any] | int:
+    if not output.tokens:
+        return 0
+    answer = output.answer
+    options = 0 if answer.options is None else len(answer.options.log_probabilities)
+    places = (answer.written, range(options), [place for place, _ in answer.alone])
+    return [[pack_tokens(output.tokens[place], most) for place in some] for some in places]
+
+
+def cut(text: str, longest: int) -> str:
+    """The first `longest` characters, and how many more there are."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]} ⟦{len(text) - longest:,} more characters are not shown⟧"
