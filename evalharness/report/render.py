@@ -11,7 +11,12 @@ from evalharness.discovery import bundled_folder
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.cells import GLYPH_WIDTH
 
-STYLE, SCRIPT, SAMPLES_SCRIPT = "style.css", "script.js", "samples.js"
+STYLE, SCRIPT = "style.css", "script.js"
+# In the order in which they build on each other.
+SAMPLES_SCRIPTS = (
+    *("sample_pieces.js", "sample_order.js", "sample_texts.js", "sample_scores.js"),
+    "samples.js",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Renderer:
         style = self._source(STYLE)
         script = self._source(SCRIPT)
         if "samples" in sections:
-            script += self._source(SAMPLES_SCRIPT)
+            script += "".join(map(self._source, SAMPLES_SCRIPTS))
         try:
             return self._environment.get_template("page.html.j2").render(
                 sections=[f"{name}.html.j2" for name in sections],

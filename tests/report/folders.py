@@ -1,9 +1,10 @@
 """Run folders with samples, made up: four tasks, models of known ability, every figure invented."""
 
 import random
+import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ import numpy as np
 from evalharness.compare.records import ComparedRun
 from evalharness.discovery import Catalogue, FoundTask
 from evalharness.metrics.aggregation import mean
-from evalharness.records import Metric, Row, Sample, Task
+from evalharness.records import Metric, Row, Sample, Task, TokenScore
 from evalharness.report.evidence import Evidence, evidence_of, labelled
 from evalharness.results import (
     MetricResult,
@@ -51,18 +52,24 @@ WORDS = [
 
 @dataclass(frozen=True)
 class MadeTask:
-    """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name."""
+    """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name.
+
+    One with `options` is multiple choice, whose options are compared per character.
+    """
 
     name: str
     family: str
     graded: bool = False
+    options: int = 0
     ideal: float | None = None
     warning: str = ""
     ids: str = ""
 
     @property
     def metric(self) -> Metric:
-        name = "pct_stereotype" if self.ideal is not None else "f1" if self.graded else "acc"
+        name = "f1" if self.graded else "acc_norm" if self.options else "acc"
+        if self.ideal is not None:
+            name = "pct_stereotype"
         return Metric(
             name,
             measure=lambda _sample, _responses: (0.0,),
@@ -83,7 +90,10 @@ TASKS = (
 
 @dataclass(frozen=True)
 class MadeModel:
-    """A model that is right with a probability, and what its first samples are to look like."""
+    """A model that is right with a probability, and what its first samples are to look like.
+
+    With `tokens` the log-probability of each token is stored, with five alternatives.
+    """
 
     name: str
     ability: float
@@ -94,6 +104,7 @@ class MadeModel:
     unfinished: int = 0
     tasks: tuple[str, ...] = ("capitals", "passages", "headlines", "pairs")
     outputs: dict[int, str] = field(default_factory=dict)
+    tokens: bool = False
 
 
 MODELS = (
@@ -216,31 +227,71 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
         words = target.split()
         answer = " ".join(words[: max(1, round(len(words) * score))]) if score < 1 else target
         answer = model.outputs.get(number, answer)
-        rows.append(
-            SampleRow(
-                id=f"{task.ids or task.name}-{number:05}",
-                group=None,
-                slices={"length": "short" if hardness < 0.5 else "long"},
-                prompt_hash="aa" * 32,
-                prompts=[prompt],
-                target=target,
-                references=[target],
-                responses=[] if failed else [answer],
-                extracted=[] if failed else [answer.strip()],
-                statistics=None if failed else {task.metric.name: [score]},
-                truncated=False,
-                lost_shots=0,
-                unfinished=number < model.unfinished,
-                unfinished_thinking=False,
-                empty=False,
-                unparsed=False,
-                looped=False,
-                doubled_start=False,
-                failed=failed,
-                error="The server did not answer." if failed else "",
-            )
+        row = SampleRow(
+            id=f"{task.ids or task.name}-{number:05}",
+            group=None,
+            slices={"length": "short" if hardness < 0.5 else "long"},
+            prompt_hash="aa" * 32,
+            prompts=[prompt],
+            target=target,
+            references=[target],
+            responses=[] if failed else [answer],
+            extracted=[] if failed else [answer.strip()],
+            statistics=None if failed else {task.metric.name: [score]},
+            truncated=False,
+            lost_shots=0,
+            unfinished=number < model.unfinished,
+            unfinished_thinking=False,
+            empty=False,
+            unparsed=False,
+            looped=False,
+            doubled_start=False,
+            failed=failed,
+            error="The server did not answer." if failed else "",
         )
+        if task.options and not failed:
+            of_sample = random.Random(f"{task.name} {number}")
+            row = _with_options(row, of_sample, own, task.options, right=score == 1)
+        if model.tokens and not failed:
+            texts = row.continuations or row.responses
+            row = replace(row, tokens=[_tokens(text, own) for text in texts])
+        rows.append(row)
     return rows
+
+
+def _with_options(
+    row: SampleRow, of_sample: random.Random, own: random.Random, number: int, *, right: bool
+) -> SampleRow:
+    """The same question with options of unequal length, of which the model takes the right one."""
+    choices = [" ".join(of_sample.sample(WORDS, of_sample.randint(1, 6))) for _ in range(number)]
+    gold = of_sample.randrange(number)
+    per_character = [-own.uniform(0.3, 0.6) for _ in choices]
+    taken = gold if right else (gold + 1) % number
+    per_character[taken] = -0.25
+    values = [len(choice) * value for choice, value in zip(choices, per_character, strict=True)]
+    return replace(
+        row,
+        prompts=row.prompts * number,
+        target=choices[gold],
+        references=[],
+        responses=[repr(value) for value in values],
+        extracted=[],
+        choices=choices,
+        gold=[gold],
+        continuations=[f" {choice}" for choice in choices],
+    )
+
+
+def _tokens(text: str, own: random.Random) -> list[TokenScore]:
+    """Words with the space before them as tokens, each with its five likeliest alternatives."""
+    tokens = []
+    for word in re.findall(r"\s*\S+|\s+$", text):
+        value = -own.expovariate(0.5)
+        others = sorted((-own.expovariate(0.4) - 0.1 for _ in range(4)), reverse=True)
+        found = [(f" {own.choice(WORDS)}", other) for other in others]
+        ranked = sorted([(word, value), *found], key=lambda one: -one[1])
+        tokens.append(TokenScore(word, value, tuple(ranked)))
+    return tokens
 
 
 def _result(task: MadeTask, rows: Sequence[SampleRow], model: MadeModel) -> TaskResult:
