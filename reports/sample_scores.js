@@ -99,7 +99,7 @@ const sampleScores = (() => {
     const made = element("p", "Surprisal in bits: ", "heat-legend");
     const words = [`below ${steps[0]}`, ...steps.slice(1).map((step, place) => `${steps[place]} to ${step}`), `${steps[steps.length - 1]} and more`];
     made.append(...words.flatMap((text, step) => [element("span", text, `swatch heat-token-${step}`), " "]));
-    made.append("0 bits: certain; each bit more: half as likely.");
+    made.append("0 bits: certain; each bit more: half as likely. Point at a token, tap it, or use the arrow keys, to see what else was likely there.");
     return made;
   }
 
@@ -127,15 +127,15 @@ const sampleScores = (() => {
       token.setAttribute("role", "option");
       token.setAttribute("aria-selected", "false");
       token.setAttribute("aria-label", `${spelled(text)}, ${bits(surprisals[place])} bits, probability ${probability(surprisals[place])}`);
-      token.tabIndex = place === 0 ? 0 : -1;
+      token.tabIndex = -1;
       token.dataset.place = place;
       token.append(...tokenNodes(text));
       return token;
     });
     list.append(...tokens);
     const panel = element("div", undefined, "token-panel");
-    panel.append(element("p", "Point at a token, tap it, or go to it with the arrow keys, to see what else was likely there.", "quiet"));
-    let current = 0;
+    // The most surprising token is shown first.
+    let current = surprisals.reduce((most, bits, place) => ((bits ?? Infinity) > (surprisals[most] ?? Infinity) ? place : most), 0);
     const show = (place) => {
       tokens[current].setAttribute("aria-selected", "false");
       tokens[current].tabIndex = -1;
@@ -144,6 +144,7 @@ const sampleScores = (() => {
       tokens[place].tabIndex = 0;
       panel.replaceChildren(...details(texts[place], surprisals[place], alternatives[place], `Token ${place + 1} of ${total}`));
     };
+    show(current);
     follow(list, tokens, show, () => current);
     made.append(list, panel, folded("All tokens as a table", () => tokenTable(texts, surprisals, alternatives, label)));
     return made;

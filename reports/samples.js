@@ -141,6 +141,7 @@
     const filters = [
       ...(get("pattern").value === "all" ? [] : [chosen("pattern")]), ...(get("flag").value ? [chosen("flag")] : []),
       ...between("score", "score of A"), ...between("difference", "A minus B"),
+      ...(typed() ? [`“${typed()}” in ${state.found ? "texts and names" : "names only"}`] : []),
     ];
     const of = shown < total ? `${shown.toLocaleString("en")} of the task's ${total.toLocaleString("en")} samples are here. ` : "";
     const which = filters.length ? ` (${filters.join("; ")})` : "";
@@ -200,11 +201,13 @@
     const order = [...new Set([state.a, state.b, ...models])].filter((model) => texts.o[model]);
     const wanted = [...new Set(texts.r.length ? texts.r : [texts.t])].filter((text) => text !== "");
     const parts = prompts(texts, texts.o[order[0]] ? texts.o[order[0]][0] : 0);
-    if (wanted.length) {
+    const ofOptions = options(shown, order);
+    // Among options the right one is marked.
+    if (wanted.length && !(ofOptions.length && texts.g.length)) {
       parts.push(element("h4", "Reference"), ...wanted.slice(0, SHOWN_REFERENCES).map((text) => textBox(visible(text), "Reference")));
       if (wanted.length > SHOWN_REFERENCES) parts.push(element("p", `and ${wanted.length - SHOWN_REFERENCES} more`, "quiet"));
     }
-    parts.push(...options(shown, order));
+    parts.push(...ofOptions);
     const wrote = order.filter((model) => texts.o[model][1].length);
     parts.push(...tools(shown, wrote, wanted));
     const outputs = element("div", undefined, "outputs");
@@ -255,6 +258,7 @@
     const { rules } = state.task;
     const models = scored.map((model) => ({ heading: heading(model, sample), rule: rules[model], options: texts.o[model][4] }));
     const notes = [...new Set(scored.map((model) => rules[model].note))];
+    if (scored.some((model) => !Number.isNaN(surprisal(model, sample)))) notes.push("Bits a token: mean surprisal of the right option, or of all options where none is right.");
     return [
       element("h4", "Options"),
       sampleScores.options(texts.c, texts.g, models, state.task.language),

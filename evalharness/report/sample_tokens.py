@@ -52,8 +52,8 @@ def pack_tokens(tokens: Tokens, most: int) -> list[Any] | int:
     """The first `most` tokens as a page reads them; 0 for none.
 
     A list of texts, one of surprisals in bits, one of the alternatives of each (text, surprisal,
-    text, surprisal ...), how many tokens there are, and their mean surprisal. Surprisals have
-    three decimals; None is one without end.
+    text, surprisal ...), how many tokens there are, and their mean surprisal. A surprisal is
+    None where it has no end.
     """
     if not tokens:
         return 0
@@ -73,7 +73,7 @@ def pack_tokens(tokens: Tokens, most: int) -> list[Any] | int:
             for place, one in enumerate(shown)
         ],
         len(tokens),
-        rounded(mean_surprisal([tokens])),
+        rounded(mean_surprisal([tokens]), 6),
     ]
 
 
@@ -82,9 +82,9 @@ def bits(log_probability: float) -> float | None:
     return rounded(surprisal(log_probability))
 
 
-def rounded(value: float) -> float | None:
-    """Three decimals; None for what JSON has no number for."""
-    return round(value, 3) + 0.0 if math.isfinite(value) else None
+def rounded(value: float, decimals: int = 3) -> float | None:
+    """None for what JSON has no number for."""
+    return round(value, decimals) + 0.0 if math.isfinite(value) else None
 
 
 def _hidden(tokens: Tokens) -> set[int]:

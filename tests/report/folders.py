@@ -1,5 +1,6 @@
 """Run folders with samples, made up: four tasks, models of known ability, every figure invented."""
 
+import math
 import random
 import re
 import zlib
@@ -54,7 +55,8 @@ WORDS = [
 class MadeTask:
     """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name.
 
-    One with `options` is multiple choice, whose options are compared per character.
+    One with `options` is multiple choice, whose options are compared per character. The scores of
+    one that is not `higher` are errors.
     """
 
     name: str
@@ -64,6 +66,7 @@ class MadeTask:
     ideal: float | None = None
     warning: str = ""
     ids: str = ""
+    higher: bool = True
 
     @property
     def metric(self) -> Metric:
@@ -76,6 +79,7 @@ class MadeTask:
             aggregate=mean(),
             bounds=(0.0, 1.0),
             ideal=self.ideal,
+            higher_is_better=self.higher,
             signature="an invented mean",
         )
 
@@ -92,7 +96,8 @@ TASKS = (
 class MadeModel:
     """A model that is right with a probability, and what its first samples are to look like.
 
-    With `tokens` the log-probability of each token is stored, with five alternatives.
+    With `tokens` the log-probability of each token is stored, with five alternatives; `flags` says
+    which sample has one of the flags of a row.
     """
 
     name: str
@@ -105,6 +110,7 @@ class MadeModel:
     tasks: tuple[str, ...] = ("capitals", "passages", "headlines", "pairs")
     outputs: dict[int, str] = field(default_factory=dict)
     tokens: bool = False
+    flags: dict[str, int] = field(default_factory=dict)
 
 
 MODELS = (
@@ -255,8 +261,13 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
         if model.tokens and not failed:
             texts = row.continuations or row.responses
             row = replace(row, tokens=[_tokens(text, own) for text in texts])
-        rows.append(row)
+        rows.append(_flagged(row, number, model))
     return rows
+
+
+def _flagged(row: SampleRow, number: int, model: MadeModel) -> SampleRow:
+    flags: dict[str, Any] = {name: True for name, place in model.flags.items() if place == number}
+    return replace(row, **flags) if flags else row
 
 
 def _with_options(
@@ -286,11 +297,14 @@ def _tokens(text: str, own: random.Random) -> list[TokenScore]:
     """Words with the space before them as tokens, each with its five likeliest alternatives."""
     tokens = []
     for word in re.findall(r"\s*\S+|\s+$", text):
-        value = -own.expovariate(0.5)
-        others = sorted((-own.expovariate(0.4) - 0.1 for _ in range(4)), reverse=True)
-        found = [(f" {own.choice(WORDS)}", other) for other in others]
-        ranked = sorted([(word, value), *found], key=lambda one: -one[1])
-        tokens.append(TokenScore(word, value, tuple(ranked)))
+        shares = sorted((own.expovariate(1) ** 3 for _ in range(6)), reverse=True)
+        words = [f" {one}" for one in own.sample(WORDS, 6)]
+        place = min(int(own.expovariate(0.7)), 5)
+        words[place] = word
+        ranked = [
+            (one, math.log(share / sum(shares))) for one, share in zip(words, shares, strict=True)
+        ]
+        tokens.append(TokenScore(word, ranked[place][1], tuple(ranked[:5])))
     return tokens
 
 
@@ -330,7 +344,7 @@ def _score(task: MadeTask, rows: Sequence[SampleRow]) -> MetricResult:
         interval=summary.interval,
         stderr=summary.stderr,
         method=summary.method,
-        higher_is_better=True,
+        higher_is_better=task.higher,
         ideal=task.ideal,
         bounds=(0.0, 1.0),
         signature=task.metric.signature,

@@ -1,7 +1,5 @@
 """Samples of several models: aligned, chosen, packed, and nothing of them lost on the way."""
 
-import base64
-import gzip
 import json
 import random
 from pathlib import Path
@@ -20,6 +18,7 @@ from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import redacted
 from tests.report import folders
 from tests.report.folders import MadeModel, MadeTask
+from tests.report.packed import Kept, unpacked
 
 CAPITALS = [MadeTask("capitals", "question_answering")]
 ONE = ("capitals",)
@@ -40,26 +39,6 @@ def packed_task(
     samples: TaskSamples, chosen: Any, *, longest: int, keep: Keep, room: TokenRoom = ROOM
 ) -> PackedTask:
     return pack_task(samples, chosen, longest=longest, room=room, keep=keep)
-
-
-def unpacked(data: str) -> bytes:
-    return gzip.decompress(base64.b64decode(data))
-
-
-class Kept:
-    """Packed pieces by name."""
-
-    def __init__(self) -> None:
-        self.pieces: dict[str, str] = {}
-
-    def __call__(self, data: str) -> str:
-        self.pieces[str(len(self.pieces))] = data
-        return str(len(self.pieces) - 1)
-
-    def texts(self, packed: PackedTask) -> list[dict[str, Any]]:
-        return [
-            text for piece in packed.texts for text in json.loads(unpacked(self.pieces[piece.name]))
-        ]
 
 
 def test_samples_in_another_order_meet_by_their_ids(tmp_path: Path) -> None:
