@@ -266,7 +266,12 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
 
 
 def _flagged(row: SampleRow, number: int, model: MadeModel) -> SampleRow:
-    flags: dict[str, Any] = {name: True for name, place in model.flags.items() if place == number}
+    flags: dict[str, Any] = {
+        # Some are counts.
+        name: type(getattr(row, name))(1)
+        for name, place in model.flags.items()
+        if place == number
+    }
     return replace(row, **flags) if flags else row
 
 
