@@ -11,8 +11,15 @@ const sampleScores = (() => {
     return share > 0.999 && share < 1 ? "> 99.9 %" : `${(100 * share).toFixed(1)} %`;
   }
 
-  // A log-probability; what failed has none, and only that of a share of nothing has no end.
-  const nats = (value, endless) => (value === null ? (endless ? "−∞" : "none") : minus(value.toFixed(3)));
+  // A log-probability; what failed has none, and only that of a share of nothing has no end. Baselines
+  // give ranks, which are far apart.
+  function nats(value, endless) {
+    if (value === null) return endless ? "−∞" : "none";
+    return minus(value <= -1e4 ? value.toExponential(0).replace("e+", "e") : value.toFixed(3));
+  }
+
+  // The space that joins an option to its question is no part of it.
+  const unspaced = (text) => text.replace(/^ (?=\S)/, "");
   const bits = (value) => (value === null || value === Infinity ? "∞" : minus(value.toFixed(2)));
 
   function bar(share) {
@@ -58,7 +65,7 @@ const sampleScores = (() => {
     });
     const rows = texts.map((text, place) => {
       const row = element("tr", undefined, gold.includes(place) ? "right" : "");
-      const name = element("th", text, "option");
+      const name = element("th", unspaced(text), "option");
       name.scope = "row";
       name.dir = "auto";
       if (language) name.lang = language;
@@ -83,7 +90,7 @@ const sampleScores = (() => {
   function alone(text, value) {
     const made = element("p", undefined, "alone");
     made.append(
-      ...(text ? ["Scored: ", element("q", text)] : ["The text as a whole"]),
+      ...(text ? ["Scored: ", element("q", unspaced(text))] : ["The text as a whole"]),
       `: log-probability ${nats(value, false)}`,
       ...(text && value !== null ? [`, probability ${percent(Math.exp(value))}`] : []),
     );
