@@ -116,7 +116,7 @@ def test_the_stored_prompt_is_what_the_model_was_given() -> None:
 def test_options_are_stored_with_the_text_that_was_scored_of_each_and_the_right_ones() -> None:
     """A report of the run has nothing else to say which option a log-probability is of."""
 
-    def choice(row: Row) -> Sample:
+    def choice(_row: Row) -> Sample:
         return multiple_choice(id="1", prompt="2 and 2?", choices=["3", "4", "four"], gold=[1, 2])
 
     task = prepare(replace(TASK, sample=choice), limit=1, num_fewshot=0, seed=0)

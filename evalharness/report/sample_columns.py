@@ -17,6 +17,7 @@ from evalharness.compare.records import ComparedRun
 from evalharness.compare.samples import read_samples
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
+from evalharness.metrics.multiple_choice import LETTER_ACCURACY
 from evalharness.results import MetricResult, TaskRecord
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 
@@ -26,8 +27,8 @@ FLAGS = (
 )
 """What the bits of a sample's flags are, from the lowest; MISSING is of one that was not asked."""
 MISSING = 1 << 15
-SHARED = ("slices", "target", "references", "choices")
-OWN = ("prompts", "responses", "extracted", "error", "gold", "continuations", "tokens")
+SHARED = ("slices", "target", "references", "choices", "gold", "continuations")
+OWN = ("prompts", "responses", "extracted", "error", "tokens")
 _AT_ONCE = 1000
 
 Places = NDArray[np.int64]
@@ -190,8 +191,10 @@ def read_texts(samples: TaskSamples, chosen: Places) -> Iterator[SampleTexts]:
 
     wanted = [places[chosen] for places in samples.places]
     own = [_rows(path, places, OWN) for path, places in zip(samples.files, wanted, strict=True)]
-    # What is the same for all models is read from the first one that has the sample.
-    first = np.argmax(np.stack(wanted) >= 0, axis=0)
+    # What is the same for all models is read from the first one that has the sample. One that was
+    # asked for a letter scored no options, and its rows do not say which of them are right.
+    scoring = np.array([metric != LETTER_ACCURACY.name for metric in samples.metrics])
+    first = np.argmax((np.stack(wanted) >= 0) * (1 + scoring[:, None]), axis=0)
     shared = [
         _rows(path, np.where(first == model, places, -1), SHARED)
         for model, (path, places) in enumerate(zip(samples.files, wanted, strict=True))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evalharness.report.sample_columns import TaskSamples, read_texts
 from evalharness.report.sample_options import OptionRule, rule_of
-from evalharness.report.sample_texts import packed_sample, packed_tokens, read_output
+from evalharness.report.sample_texts import packed_sample, packed_tokens, read_asked, read_output
 from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import may_be_redacted, redacted, short, visible
 from evalharness.results import TaskRecord
@@ -227,13 +227,14 @@ def _pack_texts(
     left = math.inf if room.in_all is None else room.in_all
     with_tokens = 0
     for number, texts in enumerate(read_texts(samples, chosen)):
+        asked = read_asked(texts.shared)
         outputs = [
-            None if row is None else read_output(row, texts.shared.get("choices") or [], metric)
+            None if row is None else read_output(row, asked, metric)
             for row, metric in zip(texts.own, samples.metrics, strict=True)
         ]
-        of_texts.add(_fitting(partial(packed_sample, texts.shared, outputs), longest))
+        of_texts.add(_fitting(partial(packed_sample, texts.shared, asked, outputs), longest))
         for model, output in enumerate(outputs):
-            if output is not None:
+            if output is not None and output.tokens:
                 surprisals[model, number] = output.surprisal
         count = sum(output.shown_tokens(room.in_output) for output in outputs if output)
         if not 0 < count <= left:

@@ -89,31 +89,43 @@ def rule_of(metric: str) -> OptionRule:
     return OptionRule(heading, "chosen", note)
 
 
-def read_answer(
-    row: Mapping[str, Any], choices: Sequence[str], metric: str, tokens: Sequence[int]
-) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a sample asks of every model: its options, the right ones, and texts that are scored."""
+
+    choices: Sequence[str]
+    gold: Sequence[int]
+    continuations: Sequence[str]
+
+
+def read_answer(row: Mapping[str, Any], asked: Asked, metric: str, tokens: Sequence[int]) -> Answer:
     """What of a row of samples/TASK.parquet was written, and what was scored.
 
     tokens: how many each request has scored; empty where that is not stored
     """
     responses: Sequence[str] = row["responses"]
-    continuations: Sequence[str] = row.get("continuations") or [""] * len(responses)
+    texts = asked.continuations
+    # A model that was asked for a letter has other requests; older runs do not say what was scored.
+    if len(texts) != len(responses):
+        texts = [""] * len(responses)
     # Where a model has written nothing, what stands in the place of texts are log-probabilities.
     wrote = bool(row["extracted"])
-    values = {
-        place: value
-        for place, (text, continuation) in enumerate(zip(responses, continuations, strict=True))
-        for value in [_log_probability(text)]
-        if continuation or (not wrote and value is not None)
-    }
+    if wrote and not any(texts):
+        return Answer(tuple(range(len(responses))), None, ())
+    values = {}
+    for place, text in enumerate(responses):
+        value = None if wrote and not texts[place] else _log_probability(text)
+        if texts[place] or value is not None:
+            values[place] = value
     written = tuple(place for place in range(len(responses)) if place not in values)
-    options = None
-    if choices and all(place in values for place in range(len(choices))):
-        found = [values.pop(place) for place in range(len(choices))]
-        if _are_comparable(row, continuations, len(choices)):
-            options = _compare(found, _compared(found, choices, metric, tokens, values))
-        else:
-            options = ScoredOptions(tuple(found), (), (), -1)
+    number = len(asked.choices)
+    if not number or any(place not in values for place in range(number)):
+        return Answer(written, None, tuple(values.items()))
+    sums = [values.pop(place) for place in range(number)]
+    if _are_comparable(row["prompts"][:number], texts[:number], asked.gold):
+        options = _compare(sums, _compared(sums, asked.choices, metric, tokens, values))
+    else:
+        options = ScoredOptions(tuple(sums), (), (), -1)
     return Answer(written, options, tuple(values.items()))
 
 
@@ -126,15 +138,13 @@ def _log_probability(text: str) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _are_comparable(row: Mapping[str, Any], continuations: Sequence[str], number: int) -> bool:
-    """Whether a softmax over the first requests says anything.
+def _are_comparable(prompts: Sequence[str], texts: Sequence[str], gold: Sequence[int]) -> bool:
+    """Whether a softmax over scored texts says anything.
 
     It does for continuations of one prompt, and for prompts of which one is right (partial scoring,
     Trinh and Le 2018). A whole text to a masked model has no probability.
     """
-    if not all(continuations[:number]):
-        return False
-    return len(set(row["prompts"][:number])) == 1 or bool(row.get("gold"))
+    return all(texts) and (bool(gold) or all(prompt == prompts[0] for prompt in prompts))
 
 
 def _compared(

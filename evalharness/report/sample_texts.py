@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.report.sample_options import Answer, ScoredOptions, read_answer
+from evalharness.report.sample_options import Answer, Asked, ScoredOptions, read_answer
 from evalharness.report.sample_tokens import (
     Tokens,
     mean_surprisal,
@@ -36,24 +36,30 @@ class Output:
         return sum(min(len(tokens), most) for tokens in self.tokens)
 
 
-def read_output(row: Mapping[str, Any], choices: Sequence[str], metric: str) -> Output:
+def read_asked(shared: Mapping[str, Any]) -> Asked:
+    """What a sample asks of every model; runs from before it was stored do not say it."""
+    get = shared.get
+    return Asked(get("choices") or (), get("gold") or (), get("continuations") or ())
+
+
+def read_output(row: Mapping[str, Any], asked: Asked, metric: str) -> Output:
     """What a model's row says; `metric` is the name of that which compares its options."""
     tokens = read_tokens(row)
-    answer = read_answer(row, choices, metric, [len(scored) for scored in tokens])
-    return Output(row, answer, tokens, _surprisal(row, answer, tokens))
+    answer = read_answer(row, asked, metric, [len(scored) for scored in tokens])
+    return Output(row, answer, tokens, _surprisal(asked, answer, tokens))
 
 
-def _surprisal(row: Mapping[str, Any], answer: Answer, tokens: Sequence[Tokens]) -> float:
+def _surprisal(asked: Asked, answer: Answer, tokens: Sequence[Tokens]) -> float:
     if not tokens:
         return math.nan
     if answer.written:
         return mean_surprisal([tokens[place] for place in answer.written])
-    right = [tokens[place] for place in row.get("gold") or [] if place < len(tokens)]
+    right = [tokens[place] for place in asked.gold if place < len(tokens)]
     return mean_surprisal(right or tokens)
 
 
 def packed_sample(
-    shared: Mapping[str, Any], outputs: Sequence[Output | None], longest: int
+    shared: Mapping[str, Any], asked: Asked, outputs: Sequence[Output | None], longest: int
 ) -> dict[str, Any]:
     """The texts of a sample, each of at most `longest` characters.
 
@@ -61,33 +67,36 @@ def packed_sample(
     p  what was asked, a list for each way of asking; o  an output for each model, or None
     """
     prompts: dict[tuple[str, ...], int] = {}
-    gold = [output.row.get("gold") for output in outputs if output is not None]
     return {
         "s": json.loads(shared["slices"]),
         "t": cut(shared["target"], longest),
         "r": [cut(text, longest) for text in shared["references"]],
-        "c": [cut(text, longest) for text in shared.get("choices") or []],
-        # A model that was asked for a letter had no options to score.
-        "g": next((places for places in gold if places), []),
-        "o": [output and _packed_output(output, prompts, longest) for output in outputs],
+        "c": [cut(text, longest) for text in asked.choices],
+        "g": list(asked.gold),
+        "o": [output and _packed_output(output, asked, prompts, longest) for output in outputs],
         "p": [[cut(text, longest) for text in asked] for asked in prompts],
     }
 
 
-def _packed_output(output: Output, prompts: dict[tuple[str, ...], int], longest: int) -> list[Any]:
+def _packed_output(
+    output: Output, asked: Asked, prompts: dict[tuple[str, ...], int], longest: int
+) -> list[Any]:
     """The place of what was asked, texts, answers, an error, scored options, other scored texts."""
     row, answer = output.row, output.answer
-    asked = tuple(dict.fromkeys(row["prompts"]))
-    written = [row["responses"][place] for place in answer.written]
-    continuations = row.get("continuations") or [""] * len(row["responses"])
+    responses, extracted = row["responses"], row["extracted"]
+    written = [responses[place] for place in answer.written]
+    texts = asked.continuations
     return [
-        prompts.setdefault(asked, len(prompts)),
+        prompts.setdefault(tuple(dict.fromkeys(row["prompts"])), len(prompts)),
         [cut(text, longest) for text in written],
         # Of what is extracted only what differs from the response is worth a place.
-        0 if row["extracted"] == written else [cut(text, longest) for text in row["extracted"]],
+        0 if extracted == written else [cut(text, longest) for text in extracted],
         cut(row["error"], longest),
         0 if answer.options is None else _packed_options(answer.options),
-        [[cut(continuations[place], longest), _nats(value)] for place, value in answer.alone],
+        [
+            [cut(texts[place], longest) if place < len(texts) else "", _nats(value)]
+            for place, value in answer.alone
+        ],
     ]
 
 
@@ -95,19 +104,14 @@ def _packed_options(options: ScoredOptions) -> list[Any]:
     """Log-probabilities, probabilities, those of what is compared, and the place that is taken."""
     return [
         [_nats(value) for value in options.log_probabilities],
-        [_share(value) for value in options.shares],
-        [_share(value) for value in options.compared],
+        [round(value, 6) for value in options.shares],
+        [round(value, 6) for value in options.compared],
         options.taken,
     ]
 
 
 def _nats(value: float | None) -> float | None:
     return None if value is None else rounded(value)
-
-
-def _share(value: float) -> float:
-    """Four digits, also of what is hardly ever chosen."""
-    return float(f"{value:.4g}")
 
 
 def packed_tokens(outputs: Sequence[Output | None], most: int) -> list[Any]:
