@@ -197,11 +197,11 @@ def _fitting(item: Callable[[int], Any], most: int) -> str:
     """The JSON of an item whose parts have at most that length, or less where it fits no piece."""
     while True:
         line = _line(item(most))
-        text = _bytes(f"[{line}]")
         # Packed it is hardly ever longer, and packing each text twice would take long.
-        if len(text) < _LARGEST_PACKED - 1024 or most < _FEWEST:
+        if 4 * len(line) < _LARGEST_PACKED or most < _FEWEST:
             return line
-        if len(_zipped(text)) <= _LARGEST_PACKED:
+        text = _bytes(f"[{line}]")
+        if len(text) < _LARGEST_PACKED - 1024 or len(_zipped(text)) <= _LARGEST_PACKED:
             return line
         most //= 2
 
@@ -233,10 +233,10 @@ def _pack_texts(
             for row, metric in zip(texts.own, samples.metrics, strict=True)
         ]
         of_texts.add(_fitting(partial(packed_sample, texts.shared, asked, outputs), longest))
-        for model, output in enumerate(outputs):
-            if output is not None and output.tokens:
-                surprisals[model, number] = output.surprisal
-        count = sum(output.shown_tokens(room.in_output) for output in outputs if output)
+        stored = [output for output in outputs if output is not None and output.tokens]
+        if stored:
+            surprisals[:, number] = [output.surprisal if output else math.nan for output in outputs]
+        count = sum(output.shown_tokens(room.in_output) for output in stored)
         if not 0 < count <= left:
             of_tokens.add("0")
             continue

@@ -7,6 +7,7 @@ metrics have it (metrics/calibration.py): a share of what all options have toget
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from evalharness.report.text import visible
@@ -105,21 +106,22 @@ def read_answer(row: Mapping[str, Any], asked: Asked, metric: str, tokens: Seque
     """
     responses: Sequence[str] = row["responses"]
     texts = asked.continuations
+    # Where a model has written nothing, what stands in the place of texts are log-probabilities.
+    wrote = bool(row["extracted"])
     # A model that was asked for a letter has other requests; older runs do not say what was scored.
     if len(texts) != len(responses):
         texts = [""] * len(responses)
-    # Where a model has written nothing, what stands in the place of texts are log-probabilities.
-    wrote = bool(row["extracted"])
     if wrote and not any(texts):
-        return Answer(tuple(range(len(responses))), None, ())
-    values = {}
+        return _all_written(len(responses))
+    values: dict[int, float | None] = {}
     for place, text in enumerate(responses):
-        value = None if wrote and not texts[place] else _log_probability(text)
-        if texts[place] or value is not None:
+        if texts[place]:
+            values[place] = _log_probability(text)
+        elif not wrote and (value := _log_probability(text)) is not None:
             values[place] = value
     written = tuple(place for place in range(len(responses)) if place not in values)
     number = len(asked.choices)
-    if not number or any(place not in values for place in range(number)):
+    if not number or not all(place in values for place in range(number)):
         return Answer(written, None, tuple(values.items()))
     sums = [values.pop(place) for place in range(number)]
     if _are_comparable(row["prompts"][:number], texts[:number], asked.gold):
@@ -127,6 +129,12 @@ def read_answer(row: Mapping[str, Any], asked: Asked, metric: str, tokens: Seque
     else:
         options = ScoredOptions(tuple(sums), (), (), -1)
     return Answer(written, options, tuple(values.items()))
+
+
+@cache
+def _all_written(number: int) -> Answer:
+    """Of most samples all is written, and a large report has millions of them."""
+    return Answer(tuple(range(number)), None, ())
 
 
 def _log_probability(text: str) -> float | None:
@@ -144,7 +152,7 @@ def _are_comparable(prompts: Sequence[str], texts: Sequence[str], gold: Sequence
     It does for continuations of one prompt, and for prompts of which one is right (partial scoring,
     Trinh and Le 2018). A whole text to a masked model has no probability.
     """
-    return all(texts) and (bool(gold) or all(prompt == prompts[0] for prompt in prompts))
+    return all(texts) and (bool(gold) or len(set(prompts)) == 1)
 
 
 def _compared(
@@ -176,21 +184,22 @@ def _divided(values: Values, lengths: Sequence[int]) -> Values:
 
 def _compare(sums: Values, compared: Values) -> ScoredOptions:
     known = [value for value in compared if value is not None]
-    taken = compared.index(max(known)) if len(known) == len(compared) else -1
     return ScoredOptions(
         log_probabilities=tuple(sums),
         shares=_softmax(sums),
         compared=() if compared is sums else _softmax(compared),
-        taken=taken,
+        taken=known.index(max(known)) if len(known) == len(compared) else -1,
     )
 
 
 def _softmax(values: Values) -> tuple[float, ...]:
     """Empty where a value is missing, or none is above minus infinity."""
     known = [value for value in values if value is not None]
-    if len(known) < len(values) or not math.isfinite(max(known)):
+    if len(known) < len(values):
         return ()
     largest = max(known)
+    if not math.isfinite(largest):
+        return ()
     powers = [math.exp(value - largest) for value in known]
     total = sum(powers)
-    return tuple(power / total for power in powers)
+    return tuple([power / total for power in powers])

@@ -12,7 +12,6 @@ from evalharness.report.sample_tokens import (
     mean_surprisal,
     pack_tokens,
     read_tokens,
-    rounded,
 )
 
 
@@ -45,13 +44,13 @@ def read_asked(shared: Mapping[str, Any]) -> Asked:
 def read_output(row: Mapping[str, Any], asked: Asked, metric: str) -> Output:
     """What a model's row says; `metric` is the name of that which compares its options."""
     tokens = read_tokens(row)
+    if not tokens:
+        return Output(row, read_answer(row, asked, metric, ()), (), math.nan)
     answer = read_answer(row, asked, metric, [len(scored) for scored in tokens])
     return Output(row, answer, tokens, _surprisal(asked, answer, tokens))
 
 
 def _surprisal(asked: Asked, answer: Answer, tokens: Sequence[Tokens]) -> float:
-    if not tokens:
-        return math.nan
     if answer.written:
         return mean_surprisal([tokens[place] for place in answer.written])
     right = [tokens[place] for place in asked.gold if place < len(tokens)]
@@ -85,7 +84,7 @@ def _packed_output(
     row, answer = output.row, output.answer
     responses, extracted = row["responses"], row["extracted"]
     written = [responses[place] for place in answer.written]
-    texts = asked.continuations
+    alone = answer.alone and _packed_alone(answer, asked, longest)
     return [
         prompts.setdefault(tuple(dict.fromkeys(row["prompts"])), len(prompts)),
         [cut(text, longest) for text in written],
@@ -93,10 +92,16 @@ def _packed_output(
         0 if extracted == written else [cut(text, longest) for text in extracted],
         cut(row["error"], longest),
         0 if answer.options is None else _packed_options(answer.options),
-        [
-            [cut(texts[place], longest) if place < len(texts) else "", _nats(value)]
-            for place, value in answer.alone
-        ],
+        alone,
+    ]
+
+
+def _packed_alone(answer: Answer, asked: Asked, longest: int) -> list[Any]:
+    """Texts that were scored, "" for a text as a whole, and their log-probabilities."""
+    texts = asked.continuations
+    return [
+        [cut(texts[place], longest) if place < len(texts) else "", _nats(value)]
+        for place, value in answer.alone
     ]
 
 
@@ -111,7 +116,7 @@ def _packed_options(options: ScoredOptions) -> list[Any]:
 
 
 def _nats(value: float | None) -> float | None:
-    return None if value is None else rounded(value)
+    return round(value, 3) if value is not None and value > -math.inf else None
 
 
 def packed_tokens(outputs: Sequence[Output | None], most: int) -> list[Any]:
