@@ -254,6 +254,8 @@ def _row(
         doubled_start=any(map(starts_twice, prompts)),
         failed=bool(errors),
         error=errors[0] if errors else "",
+        choices=list(sample.choices),
+        gold=list(sample.gold),
         continuations=[
             one.continuation if isinstance(one, LogLikelihood) else "" for one in sample.requests
         ],

@@ -12,9 +12,14 @@ from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.cells import GLYPH_WIDTH
 
 STYLE, SCRIPT = "style.css", "script.js"
-# Scripts of single sections, which follow the common one.
+# Scripts of single sections, which follow the common one, in the order in which they build on each
+# other.
 _SECTION_SCRIPTS = {
     "choices.js": {"leaderboard", "comparison"},
+    "sample_pieces.js": {"samples"},
+    "sample_order.js": {"samples"},
+    "sample_texts.js": {"samples"},
+    "sample_scores.js": {"samples"},
     "samples.js": {"samples"},
 }
 
