@@ -75,13 +75,20 @@ class Choices:
     no_aggregate: str
 
 
-def build_choices(evidence: Evidence, leaderboard: Leaderboard) -> Choices:
-    """All choices for these runs; none for a single one, which is compared with nothing."""
+def build_choices(
+    evidence: Evidence, with_each: Sequence[Comparison], leaderboard: Leaderboard
+) -> Choices:
+    """All choices for these runs; none for a single one, which is compared with nothing.
+
+    with_each: of the first runs of the evidence, as `compare_pairs` gives them
+    """
     board = evidence.board
     if board is None:
         return Choices((), (), (), "", "", "", "")
     comparable = [not column.mismatch for column in leaderboard.columns]
-    baselines = _baselines(evidence)
+    # Where some models are compared with none, no baseline can be chosen.
+    complete = len(with_each) == len(evidence.runs)
+    baselines = with_each if complete and any(one.rows for one in with_each) else ()
     aggregates = board.aggregates if len(board.aggregates) > 1 else ()
     # Each comparison at each level.
     own = () if evidence.comparison is None else (evidence.comparison,)
@@ -93,15 +100,9 @@ def build_choices(evidence: Evidence, leaderboard: Leaderboard) -> Choices:
         aggregates=tuple(Option(one, _AGGREGATES[one][0], one == "tasks") for one in aggregates),
         board=inert_json(shown),
         comparison=inert_json([_comparison(one) for one in found]) if baselines and own else "",
-        no_baseline="" if baselines else _no_baseline(evidence),
+        no_baseline="" if baselines else _no_baseline(len(evidence.runs), complete),
         no_aggregate=_NO_AGGREGATE if board.places and len(board.aggregates) < 2 else "",
     )
-
-
-def _baselines(evidence: Evidence) -> tuple[Comparison, ...]:
-    """The comparison with each model, where all models have one."""
-    complete = len(evidence.with_each) == len(evidence.runs)
-    return evidence.with_each if complete and any(c.rows for c in evidence.with_each) else ()
 
 
 def _baseline_options(evidence: Evidence) -> Iterator[Option]:
@@ -123,14 +124,13 @@ def _depends_on_level(shown: dict[str, Any]) -> bool:
     return any(one != found[0] for found in at_levels for one in found)
 
 
-def _no_baseline(evidence: Evidence) -> str:
-    if len(evidence.with_each) == len(evidence.runs):
+def _no_baseline(models: int, complete: bool) -> str:
+    if complete:
         return "No baseline can be chosen here, since no two models have samples to be compared by."
     return (
         "No other baseline can be chosen here, since not all pairs of "
-        f"{amount(len(evidence.runs))} models were compared: that is done for at most "
-        f"{MOST_MODELS} models and {amount(MOST_PAIRS)} pairs over all tasks. The option "
-        "--baseline names another one."
+        f"{amount(models)} models were compared: that is done for at most {MOST_MODELS} models and "
+        f"{amount(MOST_PAIRS)} pairs over all tasks. The option --baseline names another one."
     )
 
 

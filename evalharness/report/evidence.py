@@ -22,8 +22,6 @@ class Evidence:
 
     board       None for a single run
     comparison  with the baseline, None where none was named
-    with_each   comparisons of the first runs with each of them, at all levels that readers may
-                choose; all runs, where they are not too many (compare/pairs.py)
     alpha       the level of the tests
     left_out    sentences about runs that could not be read
     """
@@ -32,7 +30,6 @@ class Evidence:
     catalogue: Catalogue
     board: Board | None
     comparison: Comparison | None
-    with_each: tuple[Comparison, ...]
     alpha: float
     left_out: tuple[str, ...]
 
@@ -104,20 +101,30 @@ def evidence_of(
     if len(runs) > 1:
         board = build_board(runs, comparable_tasks(runs), catalogue, alpha=alpha)
         runs = _by_rank(runs, board)
-    settings = Settings(alpha=alpha, levels=tuple(1 - one for one in LEVELS if one != alpha))
-    tasks = {task for run in runs for task in run.results.tasks}
-    compared = compared_models(len(runs), len(tasks))
-    with_each = compare_with_each(runs[:compared], catalogue, settings) if compared > 1 else ()
     comparison = None
     if reference is not None:
         others = [run for run in runs if run is not reference]
         if not others:
             raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
-        known = {one.baseline: one for one in with_each} if compared == len(runs) else {}
-        comparison = known.get(reference.label) or compare_runs(
-            [reference, *others], catalogue, settings
-        )
-    return Evidence(tuple(runs), catalogue, board, comparison, with_each, alpha, left_out)
+        comparison = compare_runs([reference, *others], catalogue, _settings(alpha))
+    return Evidence(tuple(runs), catalogue, board, comparison, alpha, left_out)
+
+
+def _settings(alpha: float) -> Settings:
+    """Intervals for all levels that readers may choose."""
+    return Settings(alpha=alpha, levels=tuple(1 - one for one in LEVELS if one != alpha))
+
+
+def compare_pairs(evidence: Evidence) -> tuple[Comparison, ...]:
+    """The first runs compared with each of them as the baseline: every pair, which takes longest.
+
+    These are all runs, where they are not too many (compare/pairs.py); none for less than two.
+    """
+    tasks = {task for run in evidence.runs for task in run.results.tasks}
+    compared = evidence.runs[: compared_models(len(evidence.runs), len(tasks))]
+    if len(compared) < 2:
+        return ()
+    return compare_with_each(compared, evidence.catalogue, _settings(evidence.alpha))
 
 
 def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:

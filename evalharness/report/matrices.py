@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evalharness.compare.pairs import MOST_MODELS, MOST_PAIRS, Pair, TaskPairs, pairs_of_tasks
+from evalharness.compare.records import Comparison
 from evalharness.report.evidence import Evidence
 from evalharness.report.leaderboard import direction, order_tasks
 from evalharness.report.text import amount, p_value, short, signed, signed_interval
@@ -47,26 +48,28 @@ _EMPTY = MatrixCell("", "", "", "", "")
 _NOTHING = MatrixCell("not compared", "", "", "", "")
 
 
-def build_matrices(evidence: Evidence) -> Matrices:
-    """The matrices of all tasks, in the order of the leaderboard; none without pairs."""
-    if not evidence.with_each:
+def build_matrices(evidence: Evidence, with_each: Sequence[Comparison]) -> Matrices:
+    """The matrices of all tasks, in the order of the leaderboard; none without pairs.
+
+    with_each: of the first runs of the evidence, as `compare_pairs` gives them
+    """
+    if not with_each:
         return Matrices((), "")
-    found = {one.task: one for one in pairs_of_tasks(evidence.with_each)}
+    found = {one.task: one for one in pairs_of_tasks(with_each)}
     tasks = [name for name in order_tasks(evidence.pairs()) if name in found]
-    compared = evidence.runs[: len(evidence.with_each)]
+    compared = evidence.runs[: len(with_each)]
     matrices = [
         _matrix(found[name], [run.label for run in compared if name in run.results.tasks])
         for name in tasks
     ]
-    return Matrices(tuple(matrices), _chosen(evidence))
+    return Matrices(tuple(matrices), _chosen(len(with_each), len(evidence.runs)))
 
 
-def _chosen(evidence: Evidence) -> str:
-    compared = len(evidence.with_each)
-    if compared == len(evidence.runs):
+def _chosen(compared: int, models: int) -> str:
+    if compared == models:
         return ""
     return (
-        f"These are the first {amount(compared)} of {amount(len(evidence.runs))} models of the "
+        f"These are the first {amount(compared)} of {amount(models)} models of the "
         f"leaderboard: pairs are compared of at most {MOST_MODELS} models, and at most "
         f"{amount(MOST_PAIRS)} pairs over all tasks."
     )

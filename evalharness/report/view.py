@@ -12,7 +12,7 @@ from evalharness.report.cells import Cell, metric_cells
 from evalharness.report.choices import Choices, build_choices
 from evalharness.report.comparison_view import ComparisonView, build_comparison
 from evalharness.report.drawing import Plot
-from evalharness.report.evidence import Evidence
+from evalharness.report.evidence import Evidence, compare_pairs
 from evalharness.report.leaderboard import (
     Leaderboard,
     Run,
@@ -108,6 +108,7 @@ def build_page(evidence: Evidence, title: str) -> Page:
     """The view model of a report; the same evidence always gives the same page."""
     ordered = evidence.pairs()
     leaderboard = build_leaderboard(ordered, evidence.board, evidence.comparison)
+    with_each = compare_pairs(evidence)
     names = list(order_tasks(ordered))
     sections = [
         _section(name, column.anchor, column.mismatch, evidence)
@@ -121,9 +122,9 @@ def build_page(evidence: Evidence, title: str) -> Page:
         tasks=tuple(sections),
         models=_models(evidence.runs),
         plots=tuple(build_plots(evidence)),
-        matrices=build_matrices(evidence),
+        matrices=build_matrices(evidence, with_each),
         comparison=build_comparison(evidence),
-        choices=build_choices(evidence, leaderboard),
+        choices=build_choices(evidence, with_each, leaderboard),
     )
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from evalharness.compare.pairs import MOST_MODELS
 from evalharness.report.choices import Choices, build_choices
-from evalharness.report.evidence import Evidence, evidence_of
+from evalharness.report.evidence import Evidence, compare_pairs, evidence_of
 from evalharness.report.layouts import render_single, write_single, write_site
 from evalharness.report.leaderboard import Run, build_leaderboard
 from evalharness.report.writing import inert_json
@@ -37,7 +37,8 @@ def evidence(runs: Sequence[Path], *, baseline: str | None, alpha: float = 0.05)
 
 
 def choices(found: Evidence) -> Choices:
-    return build_choices(found, build_leaderboard(found.pairs(), found.board, found.comparison))
+    leaderboard = build_leaderboard(found.pairs(), found.board, found.comparison)
+    return build_choices(found, compare_pairs(found), leaderboard)
 
 
 # --- What is offered -----------------------------------------------------------------------------
