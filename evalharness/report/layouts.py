@@ -25,8 +25,8 @@ WARN_ABOVE = 3 * 2**20
 REFUSE_ABOVE = 10 * 2**20
 _LONGEST_IN_SINGLE = 4_000
 _LONGEST_IN_SITE = 100_000
-# Twenty thousand tokens with their alternatives are about three quarters of a megabyte once packed.
-_MOST_TOKENS_IN_SINGLE = 20_000
+# So many tokens with five alternatives each have about 600 KB once packed, however random they are.
+_MOST_TOKENS_IN_SINGLE = 10_000
 _TOKENS_IN_SITE = TokenRoom(in_output=1_000, in_all=None)
 _CONTENTS = "contents.txt"
 _FIRST_LINE = "Files of a report by evalharness; it replaces them when it writes the report again."

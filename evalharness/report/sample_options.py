@@ -84,7 +84,7 @@ def rule_of(metric: str) -> OptionRule:
         mark = "chosen" if metric in _OF_SUMS else "likeliest"
         return OptionRule("", mark, f"{_SUMS} The option of the largest is marked as {mark}.")
     note = (
-        f"{_SUMS} {visible(metric)} compares {compared}: the softmax of that stands beside it, and "
+        f"{_SUMS} {visible(metric)} compares {compared}: the softmax of that stands below it, and "
         "the option of the largest is marked as chosen."
     )
     return OptionRule(heading, "chosen", note)

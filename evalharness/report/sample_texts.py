@@ -109,10 +109,15 @@ def _packed_options(options: ScoredOptions) -> list[Any]:
     """Log-probabilities, probabilities, those of what is compared, and the place that is taken."""
     return [
         [_nats(value) for value in options.log_probabilities],
-        [round(value, 6) for value in options.shares],
-        [round(value, 6) for value in options.compared],
+        [_share(value) for value in options.shares],
+        [_share(value) for value in options.compared],
         options.taken,
     ]
+
+
+def _share(value: float) -> float:
+    """Six decimals; what is possible, however unlikely, is not 0."""
+    return round(value, 6) or (1e-6 if value else 0.0)
 
 
 def _nats(value: float | None) -> float | None:

@@ -189,7 +189,7 @@ def test_a_single_file_says_how_many_samples_have_their_tokens_in_it(tmp_path: P
     models = [replace(model(), outputs=dict.fromkeys(range(200), "word " * 900))]
     runs = folders.write_runs(tmp_path, models=models, tasks=[WRITTEN], samples=200)
     page = render_single(folders.evidence(runs, tasks=[WRITTEN]), title="t")
-    assert "Log-probabilities of single tokens are here for 100 of the 200 samples" in page
+    assert "Log-probabilities of single tokens are here for 50 of the 200 samples" in page
 
 
 def test_pieces_of_tokens_are_no_larger_than_others(tmp_path: Path) -> None:

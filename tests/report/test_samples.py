@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from evalharness.report.sample_columns import FLAGS, MISSING, TaskSamples, task_
 from evalharness.report.sample_data import LARGEST_PIECE, Keep, PackedTask, pack_task
 from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import redacted
+from evalharness.run_folder import read_sample_rows, write_samples
 from tests.report import folders
 from tests.report.folders import MadeModel, MadeTask
 from tests.report.packed import Kept, unpacked
@@ -75,6 +77,31 @@ def test_a_sample_that_only_one_model_was_asked_is_there_for_that_one(tmp_path: 
     texts = kept.texts(packed_task(found, np.arange(5), longest=100, keep=kept))
     assert [text["o"][0] is None for text in texts] == [False, False, False, True, True]
     assert all(text["t"] for text in texts)
+
+
+def test_options_are_those_of_a_model_that_scored_them(tmp_path: Path) -> None:
+    """Rows of a model that was asked for a letter do not say which options are right."""
+    task = MadeTask("capitals", "question_answering", options=4)
+    models = [MadeModel("a", 0.7, tasks=ONE), MadeModel("b", 0.4, tasks=ONE)]
+    runs = folders.write_runs(tmp_path, models=models, tasks=[task], samples=3)
+    rows = read_sample_rows(runs[0], "capitals")
+    lettered = [
+        replace(row, prompts=["Q"], responses=["B"], extracted=["B"], gold=[], continuations=[""])
+        for row in rows.values()
+    ]
+    write_samples(runs[0], "capitals", lettered)
+    found = task_samples("capitals", folders.read(runs), folders.catalogue([task]))
+    assert found is not None
+    found = replace(found, metrics=("letter_accuracy", "acc_norm"))
+    kept = Kept()
+    texts = kept.texts(packed_task(found, np.arange(3), longest=100, keep=kept))
+    assert [text["g"] for text in texts] == [row.gold for row in rows.values()]
+    for text in texts:
+        (letter, scored) = text["o"]
+        assert letter[1] == ["B"]
+        assert letter[4] == 0
+        assert scored[1] == []
+        assert len(scored[4][0]) == 4
 
 
 def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
