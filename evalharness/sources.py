@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from evalharness.cache import file_digest
+from evalharness.cache import folder_digest
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Placed, Row, Source
 from evalharness.rows import read_rows, text_lines
@@ -292,7 +292,7 @@ class HubDataset:
         """
         place = Path(self._location())
         if place.is_dir():
-            return DataIdentity(self.place(), f"sha256:{_folder_digest(place)}")
+            return DataIdentity(self.place(), f"sha256:{folder_digest(place)}")
         if self.revision and COMMIT.fullmatch(self.revision):
             return DataIdentity(self.place(), self.revision)
         import datasets
@@ -362,11 +362,3 @@ def place(source: Source) -> str:
 def is_here(source: Source) -> bool:
     """Can the rows be read without a network? A source that says nothing of it has them."""
     return not isinstance(source, Placed) or source.is_here()
-
-
-def _folder_digest(folder: Path) -> str:
-    """sha256 over the names and the bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n".encode())
-    return digest.hexdigest()
