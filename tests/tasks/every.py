@@ -22,6 +22,7 @@ from evalharness.sources import (
     NotGiven,
     WithExamples,
 )
+from evalharness.test_sets import SacrebleuTestSet
 from tests.encoder_models import make_classifier
 
 ROWS = Path(__file__).parent / "rows"
@@ -44,7 +45,7 @@ def is_elsewhere(source: Source) -> bool:
         return is_elsewhere(inside.source)
     if isinstance(inside, Concatenated):
         return any(map(is_elsewhere, inside.sources))
-    return isinstance(inside, HubDataset | NotGiven | Joined)
+    return isinstance(inside, HubDataset | NotGiven | Joined | SacrebleuTestSet)
 
 
 def _tasks() -> Iterator[tuple[str, Task]]:
