@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from evalharness.cache import folder_digest
@@ -19,6 +20,7 @@ from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
 COMMIT = re.compile("[0-9a-f]{40}")
 MIRRORS = "EVALHARNESS_DATA"
+FIRST_CONTACT_SECONDS = 10.0
 
 
 class UnreachableError(DataError):
@@ -359,6 +361,8 @@ class HubDataset:
     @contextmanager
     def _loading(self) -> Iterator[None]:
         try:
+            if not self.is_here():
+                _greet_hub()
             yield
         except Exception as error:  # the network and the hub fail in many ways
             raise UnreachableError(
@@ -368,6 +372,19 @@ class HubDataset:
                 f"put a copy below the folder that {MIRRORS} names",
                 "run it once with a network: datasets keeps a copy",
             ) from None
+
+
+@cache
+def _greet_hub() -> None:
+    """Raises an error of the network where nothing answers; `datasets` tries for half a minute.
+
+    What is answered does not matter: a data set may be there where the front page is not.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if not constants.is_offline_mode():
+        get_session().head(constants.ENDPOINT, timeout=FIRST_CONTACT_SECONDS)
 
 
 def place(source: Source) -> str:

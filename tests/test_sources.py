@@ -423,6 +423,30 @@ def test_a_data_set_of_the_hub_is_identified_by_its_commit_and_read_again_offlin
         assert done.stdout == line * 3, done.stderr
 
 
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    """Datasets tried for half a minute, with a warning for each try and none of what is the matter.
+
+    The port is closed, as where there is no network; another process, as above.
+    """
+    program = """
+from evalharness.sources import HubDataset, UnreachableError
+try:
+    list(HubDataset("some/set").rows())
+except UnreachableError as error:
+    print(error)
+"""
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "NO_PROXY": "*"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | environment | {"HF_HUB_OFFLINE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("the data set some/set/test cannot be loaded (ConnectError: ")
+    assert "Retrying" not in done.stderr
+
+
 # --- Examples that belong to a row -----------------------------------------------------------
 
 
