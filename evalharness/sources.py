@@ -380,8 +380,7 @@ def _greet_hub() -> None:
 
     What is answered does not matter: a data set may be there where the front page is not.
     """
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     if not constants.is_offline_mode():
         get_session().head(constants.ENDPOINT, timeout=FIRST_CONTACT_SECONDS)
