@@ -124,6 +124,34 @@ class Questions:
         return is_here(self.source)
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of another source's texts, a row each with a line as `text`, without blank ones.
+
+    Rows without a `text`, and those of a single line, stay as they are.
+    """
+
+    source: Source
+
+    def rows(self) -> Iterator[Row]:
+        for row in self.source.rows():
+            if "text" not in row:
+                yield row
+                continue
+            for number, line in enumerate(row["text"].split("\n"), start=1):
+                if line.strip():
+                    yield Row({**row, "text": line}, f"{row.location}, line {number}", number)
+
+    def identity(self) -> DataIdentity:
+        return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
+
 def _questions(article: Row) -> Iterator[Row]:
     title = {"title": article["title"]} if "title" in article else {}
     for paragraph in _inner_rows(article, "paragraphs", "paragraph"):
@@ -153,15 +181,18 @@ def _inner_rows(row: Row, field: str, name: str) -> Iterator[Row]:
         yield Row(fields, location)
 
 
+_WRAPPERS = Numbered | Selected | Shuffled | Questions | Lines
+
+
 def with_source(data: Source, source: Source) -> Source:
     """What `data` makes of its source, made of another one: its numbers, its choice, its order."""
-    if isinstance(data, Numbered | Selected | Shuffled | Questions):
+    if isinstance(data, _WRAPPERS):
         return replace(data, source=with_source(data.source, source))
     return source
 
 
 def innermost(data: Source) -> Source:
     """The source that `with_source` takes the place of."""
-    if isinstance(data, Numbered | Selected | Shuffled | Questions):
+    if isinstance(data, _WRAPPERS):
         return innermost(data.source)
     return data

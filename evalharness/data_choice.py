@@ -1,6 +1,6 @@
 """Where the data of a task comes from instead: `--data TASK=...` on the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,12 @@ from evalharness.combined import innermost, with_source
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Source, Task
 from evalharness.rows import READERS
-from evalharness.sources import HubDataset, LocalFile, NotGiven, ParallelFiles
+from evalharness.sources import (
+    HubDataset,
+    LocalFile,
+    NotGiven,
+)
+from evalharness.text_files import ParallelFiles, TextFolder, is_folder_of_texts
 
 
 def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
@@ -34,11 +39,22 @@ def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
     return [_chosen(task, {**unnamed, **choices}) for task in tasks]
 
 
-def read_choice(text: str) -> tuple[str, str]:
-    """Task and choice of an option --data: TASK=CHOICE, or "src=FILE,ref=FILE" without a task.
+def read_choices(options: Iterable[str]) -> dict[str, str]:
+    """Choices by task, of all options --data: TASK=CHOICE, or "src=FILE,ref=FILE" without a task.
 
-    Raises UsageError for anything else.
+    Raises UsageError for anything else, and for two choices for one task.
     """
+    choices: dict[str, str] = {}
+    for option in options:
+        name, choice = _read_choice(option)
+        if choices.setdefault(name, choice) != choice:
+            task = f"the task {name!r}" if name else "one task"
+            both = f"{choices[name]!r} and {choice!r}"
+            raise UsageError(f"option --data: two places are chosen for {task}: {both}.")
+    return choices
+
+
+def _read_choice(text: str) -> tuple[str, str]:
     name, equals, choice = text.partition("=")
     if name == "src":
         return "", text
@@ -73,10 +89,12 @@ def _own_source(task: Task, choice: str) -> Source:
         return _parallel(task, choice)
     path = Path(choice).expanduser()
     if path.is_dir():
+        if is_folder_of_texts(path):
+            return TextFolder(path)
         own = innermost(task.data)
         split = own.split if isinstance(own, HubDataset) else "test"
         return HubDataset(str(path), split=split)
-    if path.is_file() or path.suffix in READERS:
+    if path.is_file() or path.suffix.lower() in READERS:
         return LocalFile(path)
     names = [one.name for one in task.alternatives]
     known = f"known places: {', '.join(names)}" if names else "the task knows no other place"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from evalharness.canonical import canonical
 from evalharness.errors import DataError, UsageError
@@ -150,12 +151,54 @@ def _identity(task: Task, source: Source) -> DataIdentity:
     return identity
 
 
+class _WatchedRow(Row):
+    """A row that knows which of its fields a task has read, in which order."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(dict(row), row.location, row.number)
+        self.read: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        self.read.append(name)
+        return value
+
+    def read_last(self) -> str:
+        """For an error that tells nothing of the field that it is about."""
+        if not self.read:
+            return "No field of the row had been read."
+        return f"The field read last is {self.read[-1]!r}: {self[self.read[-1]]!r:.80}."
+
+
+def _check_nulls(row: _WatchedRow, sample: Sample, where: str) -> None:
+    """Raises DataError for a field that is null and stands as None in what is asked.
+
+    A field may be null where a task expects that, but an f-string writes None without a word.
+    """
+    asked = "\n".join(map(str, (*sample.requests, sample.target, *sample.references)))
+    if not re.search(r"\bNone\b", re.sub(r"\w+=None", "", asked)):
+        return
+    for name in row.read:
+        if row[name] is None:
+            raise DataError(f"{where}: {name}: expected a text, found null.")
+
+
 def _sample(task: Task, row: Row) -> Sample:
     """A task's own function meets data of strangers here: whatever it raises names the row."""
     where = f"task {task.name!r}: {row.location}"
-    with plugin_code(where):
-        sample = task.sample(row)
+    watched = _WatchedRow(row)
+    try:
+        with plugin_code(where):
+            sample = task.sample(watched)
+    except DataError as error:
+        # Other errors have words of the plugin's own.
+        if isinstance(error.__cause__, AttributeError | LookupError | TypeError | UnicodeError):
+            raise DataError(f"{error} {watched.read_last()}") from error.__cause__
+        raise
     check_sample(sample, where)
+    _check_nulls(watched, sample, where)
     return sample
 
 

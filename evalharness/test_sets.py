@@ -9,7 +9,8 @@ from typing import Any
 from evalharness.errors import DataError
 from evalharness.languages import macrolanguage
 from evalharness.records import DataIdentity, Row
-from evalharness.sources import ParallelFiles, UnreachableError
+from evalharness.sources import UnreachableError
+from evalharness.text_files import ParallelFiles
 
 
 @dataclass(frozen=True, slots=True)

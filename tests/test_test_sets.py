@@ -15,8 +15,9 @@ from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
 from evalharness.preparation import PreparedTask, prepare
-from evalharness.sources import LocalFile, ParallelFiles
+from evalharness.sources import LocalFile
 from evalharness.test_sets import SacrebleuTestSet
+from evalharness.text_files import ParallelFiles
 
 XML = """<?xml version='1.0' encoding='utf-8'?>
 <dataset id="wmttest2022">
