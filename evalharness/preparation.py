@@ -152,24 +152,25 @@ def _identity(task: Task, source: Source) -> DataIdentity:
 
 
 class _WatchedRow(Row):
-    """A row that knows which of its fields a task has read, in which order."""
+    """A row that keeps what a task has read of it; the field read last is at the end."""
 
     __slots__ = ("read",)
 
     def __init__(self, row: Row) -> None:
         super().__init__(dict(row), row.location, row.number)
-        self.read: list[str] = []
+        self.read: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        value = super().__getitem__(name)
-        self.read.append(name)
-        return value
+        self.read.pop(name, None)
+        self.read[name] = super().__getitem__(name)
+        return self.read[name]
 
     def read_last(self) -> str:
         """For an error that tells nothing of the field that it is about."""
         if not self.read:
             return "No field of the row had been read."
-        return f"The field read last is {self.read[-1]!r}: {self[self.read[-1]]!r:.80}."
+        name, value = list(self.read.items())[-1]
+        return f"The field read last is {name!r}: {value!r:.80}."
 
 
 def _check_nulls(row: _WatchedRow, sample: Sample, where: str) -> None:
@@ -180,8 +181,8 @@ def _check_nulls(row: _WatchedRow, sample: Sample, where: str) -> None:
     asked = "\n".join(map(str, (*sample.requests, sample.target, *sample.references)))
     if not re.search(r"\bNone\b", re.sub(r"\w+=None", "", asked)):
         return
-    for name in row.read:
-        if row[name] is None:
+    for name, value in row.read.items():
+        if value is None:
             raise DataError(f"{where}: {name}: expected a text, found null.")
 
 

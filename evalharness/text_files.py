@@ -79,7 +79,7 @@ class TextFolder:
             name = path.relative_to(self.folder).as_posix()
             for row in read_rows(read_file(path), path.suffix.lower(), name):
                 place = row.location.removeprefix(f"{name}, ")
-                yield Row(row, f"{self.folder}, {name}: {place}", row.number)
+                yield Row(row, f"{self.folder.name}, {name}: {place}", row.number)
 
     def identity(self) -> DataIdentity:
         return DataIdentity(self.place(), f"sha256:{folder_digest(self.folder)}")

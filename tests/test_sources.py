@@ -416,7 +416,7 @@ def test_the_kind_of_a_file_may_be_in_capital_letters(tmp_path: Path) -> None:
 
 
 def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
-    """Datasets tried for half a minute, with a warning for each try and none of what is the matter.
+    """`datasets` tried for half a minute, with warnings that told nothing of the task.
 
     The port is closed, as where there is no network; another process, as above.
     """

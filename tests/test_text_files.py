@@ -50,7 +50,7 @@ def read(task: str, path: Path) -> PreparedTask:
 
 
 def test_each_text_of_a_folder_is_a_document_as_it_is_alone(tmp_path: Path) -> None:
-    """Datasets makes a row of each line, so that a folder and its only file had two scores."""
+    """`datasets` makes a row of each line, so that a folder and its only file had two scores."""
     folder = tmp_path / "minutes"
     (folder / "2024").mkdir(parents=True)
     write_lines(folder / "b.txt", "One.\nTwo.\n")
@@ -69,11 +69,11 @@ def test_each_text_of_a_folder_is_a_document_as_it_is_alone(tmp_path: Path) -> N
 def test_catalogues_of_a_folder_are_messages_with_ids_that_do_not_tell_the_folder(
     tmp_path: Path,
 ) -> None:
-    """Datasets finds no data in them; the id is made of the name of the file."""
+    """`datasets` finds no data in them; the id is made of the name of the file."""
     found = []
     for name in ("here", "there"):
-        folder = tmp_path / name
-        folder.mkdir()
+        folder = tmp_path / name / "messages"
+        folder.mkdir(parents=True)
         write_lines(folder / "a.po", 'msgid "Open"\nmsgstr "Öffnen"\n')
         write_lines(folder / "b.po", 'msgid "Open"\nmsgstr "Auf"\n')
         found.append(read("django-messages-de", folder))
