@@ -45,6 +45,7 @@ def test_a_new_task_overwrites_nothing_and_needs_a_name_of_its_own(tmp_path: Pat
         ("other", "generaton", "Did you mean 'generation'"),
         ("My_Task", "generation", "small letters"),
         ("../x", "generation", "small letters"),
+        ("a" * 101, "generation", "up to 100 small letters"),
     ):
         with pytest.raises(UsageError, match=problem):
             new_task(name, kind, tmp_path)
