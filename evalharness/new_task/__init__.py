@@ -24,7 +24,7 @@ def new_task(name: str, kind: str, folder: Path) -> list[Path]:
         )
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UsageError(
-            f"a task's name is of up to {_LONGEST} small letters, digits and single hyphens, such as "
+            f"a task's name has up to {_LONGEST} small letters, digits, single hyphens, such as "
             f"my-task, not {name!r:.80}."
         )
     module = name.replace("-", "_")
