@@ -37,9 +37,9 @@ from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.samples import translation_of_pair
 from evalharness.sources import HubDataset
 from evalharness.test_sets import SacrebleuTestSet, scored_references
+from evalharness.translation_samples import translation_of_pair
 
 # Languages beside English whose test sets are on the hub, with the sizes that are known.
 HUB: Mapping[str, Mapping[str, int]] = {
