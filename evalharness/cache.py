@@ -58,6 +58,17 @@ def file_digest(path: Path) -> str:
     return digest
 
 
+def folder_digest(folder: Path) -> str:
+    """sha256 over the names and the digests of all files below a folder.
+
+    Raises DataError when one of them cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()
+
+
 def _state(path: Path, status: os.stat_result) -> str:
     """What changes whenever a file does: a change time cannot be set back as others can."""
     numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

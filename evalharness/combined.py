@@ -1,6 +1,6 @@
-"""Sources made of other sources: rows with a number, rows chosen by a field, rows of two joined."""
+"""Sources made of other sources: numbered rows, chosen rows, rows of two joined, nested rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from evalharness.errors import DataError
@@ -96,15 +96,103 @@ class Joined:
         return is_here(self.source) and is_here(self.target)
 
 
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions of articles, as SQuAD and XQuAD publish them, a row each as on the hub.
+
+    An article has `paragraphs`, each with its `context` and its questions (`qas`). Rows of another
+    source that are questions already stay as they are. Raises DataError, with the place in the
+    article, for a field that is missing or is not what it should be.
+    """
+
+    source: Source
+
+    def rows(self) -> Iterator[Row]:
+        number = 0
+        for row in self.source.rows():
+            for question in _questions(row) if "paragraphs" in row else (row,):
+                number += 1
+                yield Row(question, question.location, number)
+
+    def identity(self) -> DataIdentity:
+        return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of another source's texts, a row each with a line as `text`, without blank ones.
+
+    Rows without a `text`, and those of a single line, stay as they are.
+    """
+
+    source: Source
+
+    def rows(self) -> Iterator[Row]:
+        for row in self.source.rows():
+            if "text" not in row:
+                yield row
+                continue
+            for number, line in enumerate(row["text"].split("\n"), start=1):
+                if line.strip():
+                    yield Row({**row, "text": line}, f"{row.location}, line {number}", number)
+
+    def identity(self) -> DataIdentity:
+        return self.source.identity()
+
+    def place(self) -> str:
+        return place(self.source)
+
+    def is_here(self) -> bool:
+        return is_here(self.source)
+
+
+def _questions(article: Row) -> Iterator[Row]:
+    title = {"title": article["title"]} if "title" in article else {}
+    for paragraph in _inner_rows(article, "paragraphs", "paragraph"):
+        for question in _inner_rows(paragraph, "qas", "question"):
+            answers = list(_inner_rows(question, "answers", "answer"))
+            fields = {
+                "id": question["id"],
+                **title,
+                "context": paragraph["context"],
+                "question": question["question"],
+                "answers": {
+                    name: [answer[name] for answer in answers] for name in ("text", "answer_start")
+                },
+            }
+            yield Row(fields, question.location)
+
+
+def _inner_rows(row: Row, field: str, name: str) -> Iterator[Row]:
+    """The objects of a list in a field, each as a row that knows its place."""
+    inner = row[field]
+    if not isinstance(inner, list):
+        raise DataError(f"{row.location}: {field}: expected a list, found {inner!r:.40}.")
+    for number, fields in enumerate(inner, start=1):
+        location = f"{row.location}, {name} {number}"
+        if not isinstance(fields, Mapping):
+            raise DataError(f"{location}: expected an object, found {fields!r:.40}.")
+        yield Row(fields, location)
+
+
+_WRAPPERS = Numbered | Selected | Shuffled | Questions | Lines
+
+
 def with_source(data: Source, source: Source) -> Source:
     """What `data` makes of its source, made of another one: its numbers, its choice, its order."""
-    if isinstance(data, Numbered | Selected | Shuffled):
+    if isinstance(data, _WRAPPERS):
         return replace(data, source=with_source(data.source, source))
     return source
 
 
 def innermost(data: Source) -> Source:
     """The source that `with_source` takes the place of."""
-    if isinstance(data, Numbered | Selected | Shuffled):
+    if isinstance(data, _WRAPPERS):
         return innermost(data.source)
     return data

@@ -1,6 +1,6 @@
 """Where the data of a task comes from instead: `--data TASK=...` on the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +8,12 @@ from evalharness.combined import innermost, with_source
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.records import Source, Task
 from evalharness.rows import READERS
-from evalharness.sources import HubDataset, LocalFile, NotGiven, ParallelFiles
+from evalharness.sources import (
+    HubDataset,
+    LocalFile,
+    NotGiven,
+)
+from evalharness.text_files import ParallelFiles, TextFolder, is_folder_of_texts
 
 
 def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
@@ -16,7 +21,7 @@ def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
 
     A choice is the name of one of the task's alternatives; a file, or a folder of files, whose rows
     are like those of the task's own data; or "src=FILE,ref=FILE" with as many references as there
-    are. The choice for "" is that of every task that has no data of its own.
+    are. The choice for "" is that of every task that has no data of its own, or of the only task.
 
     Raises UsageError for a choice of a task that is not run, or that means nothing.
     """
@@ -25,18 +30,31 @@ def with_data(tasks: Sequence[Task], choices: Mapping[str, str]) -> list[Task]:
         if name and name not in names:
             hint = did_you_mean(name, names)
             raise UsageError(f"data is chosen for the task {name!r}, which is not run.{hint}")
-    if "" in choices and not any(isinstance(task.data, NotGiven) for task in tasks):
+    takers = [task.name for task in tasks if isinstance(task.data, NotGiven)]
+    if "" in choices and not takers and len(tasks) > 1:
         raise UsageError(
             f"for which task is the data {choices['']!r}? Write --data TASK={choices['']}."
         )
-    return [_chosen(task, choices) for task in tasks]
+    unnamed = dict.fromkeys(takers or names, choices[""]) if "" in choices else {}
+    return [_chosen(task, {**unnamed, **choices}) for task in tasks]
 
 
-def read_choice(text: str) -> tuple[str, str]:
-    """Task and choice of an option --data: TASK=CHOICE, or "src=FILE,ref=FILE" without a task.
+def read_choices(options: Iterable[str]) -> dict[str, str]:
+    """Choices by task, of all options --data: TASK=CHOICE, or "src=FILE,ref=FILE" without a task.
 
-    Raises UsageError for anything else.
+    Raises UsageError for anything else, and for two choices for one task.
     """
+    choices: dict[str, str] = {}
+    for option in options:
+        name, choice = _read_choice(option)
+        if choices.setdefault(name, choice) != choice:
+            task = f"the task {name!r}" if name else "one task"
+            both = f"{choices[name]!r} and {choice!r}"
+            raise UsageError(f"option --data: two places are chosen for {task}: {both}.")
+    return choices
+
+
+def _read_choice(text: str) -> tuple[str, str]:
     name, equals, choice = text.partition("=")
     if name == "src":
         return "", text
@@ -50,8 +68,6 @@ def read_choice(text: str) -> tuple[str, str]:
 
 def _chosen(task: Task, choices: Mapping[str, str]) -> Task:
     choice = choices.get(task.name)
-    if choice is None and isinstance(task.data, NotGiven):
-        choice = choices.get("")
     if choice is None:
         return task
     for one in task.alternatives:
@@ -73,10 +89,12 @@ def _own_source(task: Task, choice: str) -> Source:
         return _parallel(task, choice)
     path = Path(choice).expanduser()
     if path.is_dir():
+        if is_folder_of_texts(path):
+            return TextFolder(path)
         own = innermost(task.data)
         split = own.split if isinstance(own, HubDataset) else "test"
         return HubDataset(str(path), split=split)
-    if path.is_file() or path.suffix in READERS:
+    if path.is_file() or path.suffix.lower() in READERS:
         return LocalFile(path)
     names = [one.name for one in task.alternatives]
     known = f"known places: {', '.join(names)}" if names else "the task knows no other place"
@@ -96,6 +114,12 @@ def _parallel(task: Task, choice: str) -> Source:
                 f"--data for {task.name}: expected src=FILE or ref=FILE, found {part!r}."
             )
         (sources if key == "src" else references).append(Path(path).expanduser())
+    for file in (*sources, *references):
+        if file.suffix.lower() == ".xml":
+            raise UsageError(
+                f"--data for {task.name}: {file} has source and references in one; write "
+                f"--data {task.name}={file}."
+            )
     if len(sources) != 1 or not references:
         raise UsageError(
             f"--data for {task.name}: expected one src=FILE and at least one ref=FILE, found "

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from pathlib import Path
+from textwrap import shorten
 from typing import TypeVar
 
 from evalharness.errors import DataError, UsageError, did_you_mean
@@ -16,6 +17,7 @@ from evalharness.records import Task, TaskTemplate
 from evalharness.validation import plugin_code, plugin_output, task_problem, template_problem
 
 ENTRY_POINTS = "evalharness.tasks"
+_LONGEST = 300  # of what a plugin's error says, in characters
 NO_PLUGINS = {"data", "tests", "__pycache__"}
 
 
@@ -222,7 +224,7 @@ def _tasks_of(path: Path, exposed: object) -> Iterator[_Loaded]:
         if isinstance(task, TaskTemplate):
             yield _template(path, task)
         elif not isinstance(task, Task):
-            yield BrokenPlugin(path, f"TASKS holds a {type(task).__name__} that is no Task")
+            yield BrokenPlugin(path, f"TASKS holds {task!r:.40}, which is no Task")
         elif (problem := task_problem(task)) is not None:
             yield BrokenPlugin(path, f"task {task.name!r:.80}: {problem}")
         else:
@@ -242,5 +244,5 @@ def _one_line(error: BaseException, file: str | None) -> str:
     if isinstance(error, SyntaxError) and error.filename == file:
         lines = [error.lineno]
     where = f"line {lines[-1]}: " if lines else ""
-    message = " ".join(str(error).split())
+    message = shorten(" ".join(str(error).split()), _LONGEST, placeholder=" [...]")
     return f"{where}{type(error).__name__}" + (f": {message}" if message else "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.backends import open_backend
-from evalharness.discovery import FoundTask, find_tasks
+from evalharness.discovery import Catalogue, FoundTask, find_tasks
 from evalharness.errors import EvalharnessError, UsageError, did_you_mean
 from evalharness.measurement import Answered, measure_task
 from evalharness.preparation import PreparedTask, prepare
@@ -62,9 +62,19 @@ def check_plugins(path: Path) -> Iterator[Finding]:
         if _is_at(template.path, path):
             looked_at += 1
             for argument in template.template.examples:
-                yield from check_task(catalogue.find(f"{name}:{argument}"))
+                yield from _check_example(catalogue, f"{name}:{argument}")
     if not looked_at:
         raise UsageError(f"{path} has no plugins: .py files, not in data/ or tests/, with TASKS.")
+
+
+def _check_example(catalogue: Catalogue, name: str) -> Iterator[Finding]:
+    """The task that a template makes, which a plugin's code may fail to do."""
+    try:
+        found = catalogue.find(name)
+    except EvalharnessError as error:
+        yield Finding(name, "is made", False, str(error))
+        return
+    yield from check_task(found)
 
 
 def _is_at(plugin: Path, path: Path) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from evalharness.canonical import canonical
 from evalharness.errors import DataError, UsageError
@@ -24,7 +25,7 @@ from evalharness.records import (
 )
 from evalharness.results import TaskRecord
 from evalharness.shots import solved, with_shots
-from evalharness.sources import MIRRORS, UnreachableError
+from evalharness.sources import UnreachableError
 from evalharness.validation import check_sample, plugin_code
 
 _END = object()
@@ -133,13 +134,9 @@ def _reaching(task: Task) -> Iterator[None]:
         ways = [
             f"take it from elsewhere with --data {task.name}={o.name}" for o in task.alternatives
         ]
-        ways += [
-            f"give a file or a folder with the same columns with --data {task.name}=PATH",
-            f"put a copy below the folder that {MIRRORS} names",
-            "run it once with a network: datasets keeps a copy",
-        ]
+        ways += [way.replace("{task}", task.name) for way in error.ways]
         raise DataError(
-            f"task {task.name!r}: {error} Where the hub cannot be reached: {'; '.join(ways)}."
+            f"task {task.name!r}: {error} Where it cannot be reached: {'; '.join(ways)}."
         ) from None
 
 
@@ -154,12 +151,55 @@ def _identity(task: Task, source: Source) -> DataIdentity:
     return identity
 
 
+class _WatchedRow(Row):
+    """A row that keeps what a task has read of it; the field read last is at the end."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, row: Row) -> None:
+        super().__init__(dict(row), row.location, row.number)
+        self.read: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.pop(name, None)
+        self.read[name] = super().__getitem__(name)
+        return self.read[name]
+
+    def read_last(self) -> str:
+        """For an error that tells nothing of the field that it is about."""
+        if not self.read:
+            return "No field of the row had been read."
+        name, value = list(self.read.items())[-1]
+        return f"The field read last is {name!r}: {value!r:.80}."
+
+
+def _check_nulls(row: _WatchedRow, sample: Sample, where: str) -> None:
+    """Raises DataError for a field that is null and stands as None in what is asked.
+
+    A field may be null where a task expects that, but an f-string writes None without a word.
+    """
+    asked = "\n".join(map(str, (*sample.requests, sample.target, *sample.references)))
+    if not re.search(r"\bNone\b", re.sub(r"\w+=None", "", asked)):
+        return
+    for name, value in row.read.items():
+        if value is None:
+            raise DataError(f"{where}: {name}: expected a text, found null.")
+
+
 def _sample(task: Task, row: Row) -> Sample:
     """A task's own function meets data of strangers here: whatever it raises names the row."""
     where = f"task {task.name!r}: {row.location}"
-    with plugin_code(where):
-        sample = task.sample(row)
+    watched = _WatchedRow(row)
+    try:
+        with plugin_code(where):
+            sample = task.sample(watched)
+    except DataError as error:
+        # Other errors have words of the plugin's own.
+        if isinstance(error.__cause__, AttributeError | LookupError | TypeError | UnicodeError):
+            raise DataError(f"{error} {watched.read_last()}") from error.__cause__
+        raise
     check_sample(sample, where)
+    _check_nulls(watched, sample, where)
     return sample
 
 

@@ -7,10 +7,12 @@ from evalharness.samples import LETTERS
 
 
 def accepted_answers(answers: Sequence[str]) -> list[str]:
-    """The same answers. Raises ValueError where none of them says anything.
+    """The same answers. Raises ValueError where none of them says anything, or one is no text.
 
     An empty one beside others is kept: SQuAD 1.1 has such a list, and its script counts it.
     """
+    if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
+        raise ValueError(f"the accepted answers should be a list of texts, not {answers!r:.80}")
     if not any(answer.strip() for answer in answers):
         raise ValueError(f"no accepted answer says anything: {list(answers)}")
     return list(answers)

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 from evalharness.errors import DataError
 from evalharness.records import Row
@@ -31,6 +33,8 @@ _Read = Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def _text(content: bytes, where: str) -> str:
+    if b"\0" in content[:4]:
+        raise DataError(f"{where}: this is UTF-16 or UTF-32, or no text; save it as UTF-8.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -44,6 +48,80 @@ def text_lines(content: bytes, where: str) -> list[str]:
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
+
+
+_SEGMENT = re.compile(r"<seg\b[^>]*>(.*)</seg>", re.IGNORECASE)
+
+
+def sgm_segments(content: bytes, where: str) -> list[str]:
+    """The segments of a test set in the SGML of WMT until 2020, one a line, as sacrebleu has them.
+
+    Entities stay as they are written. Raises DataError for a segment that does not begin and end on
+    a line of its own, and where there is none.
+    """
+    segments = []
+    for number, line in enumerate(text_lines(content, where), start=1):
+        found = _SEGMENT.match(line)
+        if found is None and "<seg" in line.lower():
+            raise DataError(f"{where}, line {number}: a <seg> should begin and end a line.")
+        if found is not None:
+            segments.append(_clean(found[1]))
+    if not segments:
+        raise DataError(f"{where} has no <seg>.")
+    return segments
+
+
+def _clean(text: str) -> str:
+    """Single spaces, none at the ends, as sacrebleu's own reading of WMT's files leaves them."""
+    return " ".join(text.split())
+
+
+def _wmt_xml(content: bytes, where: str) -> _Read:
+    """Segments of a test set of WMT since 2021: source and references, in the order of the file.
+
+    A row has `id` (its number), `src`, `refs`, `translators` of the references, `doc_id`, `domain`
+    where the document has one, `src_lang` and `tgt_lang`. As in sacrebleu, documents of test suites
+    are left out, and segments that nobody has translated.
+    """
+    try:
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError as error:
+        raise DataError(f"{where}: not valid XML: {error}.") from None
+    number = 0
+    for document in root.iter("doc"):
+        sources = list(document.iter("src"))
+        if "testsuite" in document.attrib or not sources:
+            continue
+        references = [(one, _segments_by_id(one, where)) for one in document.iter("ref")]
+        for id, text in sorted(_segments_by_id(sources[0], where).items()):
+            texts = [segments.get(id, "") for _, segments in references]
+            if not any(texts):
+                continue
+            number += 1
+            name = document.get("id", "")
+            fields = {
+                "id": str(number),
+                "src": text,
+                "refs": texts,
+                "translators": [one.get("translator", "") for one, _ in references],
+                "doc_id": name,
+                "src_lang": sources[0].get("lang", ""),
+                "tgt_lang": references[0][0].get("lang", ""),
+            }
+            domain = {"domain": document.attrib["domain"]} if "domain" in document.attrib else {}
+            yield f"row {number} (document {name!r}, segment {id})", {**fields, **domain}
+
+
+def _segments_by_id(side: ElementTree.Element, where: str) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for segment in side.iter("seg"):
+        id = segment.get("id", "")
+        if not id.isdecimal() or int(id) in found:
+            raise DataError(
+                f"{where}: a <seg> should have a number of its own in its document, not {id!r}."
+            )
+        found[int(id)] = _clean("".join(segment.itertext()))
+    return found
 
 
 def _plain_text(content: bytes, where: str) -> _Read:
@@ -159,4 +237,5 @@ READERS: Mapping[str, Callable[[bytes, str], _Read]] = {
     ".parquet": _parquet,
     ".po": _po,
     ".txt": _plain_text,
+    ".xml": _wmt_xml,
 }

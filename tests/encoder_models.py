@@ -1,6 +1,7 @@
 """Tiny random masked and encoder-decoder checkpoints, with tokenizers in the manner of each."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tokenizers import (
 )
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from tests.models import CORPUS
+from tests.models import CORPUS, make_tokenizer
 
 SENTENCES = [
     *CORPUS,
@@ -317,3 +318,26 @@ def seq2seq_spec(folder: Path, name: str) -> str:
     """The spec of a model that make_seq2seq saved, with the languages that it needs."""
     options = LANGUAGES.get(name)
     return f"hf:{folder}?{options}" if options else f"hf:{folder}"
+
+
+def make_classifier(folder: Path, labels: Sequence[str], biases: Sequence[float]) -> Path:
+    """A classifier of texts whose logits are `biases`, whatever it reads."""
+    tokenizer = make_tokenizer()
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
+        pad_token_id=0,
+    )
+    model = transformers.BertForSequenceClassification(config)
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.copy_(torch.tensor(biases))
+    model.save_pretrained(folder)
+    tokenizer.pad_token = "<s>"
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -12,8 +12,8 @@ from evalharness.errors import DataError
 from evalharness.metrics.translation import chrf
 from evalharness.preparation import prepare
 from evalharness.records import Row, Sample, Task
-from evalharness.samples import translation
 from evalharness.sources import HubDataset, LocalFile, NotGiven, Shuffled
+from evalharness.translation_samples import translation
 
 
 def table(path: Path, *rows: Mapping[str, object]) -> LocalFile:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.data_choice import read_choice, with_data
+from evalharness.data_choice import read_choices, with_data
 from evalharness.errors import DataError, UsageError
 from evalharness.metrics.question_answering import EXACT_MATCH
 from evalharness.preparation import prepare
 from evalharness.records import Alternative, Row, Sample, Source, Task
 from evalharness.samples import generation
-from evalharness.sources import HubDataset, LocalFile, NotGiven, ParallelFiles
+from evalharness.sources import HubDataset, LocalFile, NotGiven
+from evalharness.text_files import ParallelFiles
 from tests.workplace import Workplace
 
 
@@ -65,13 +66,28 @@ def test_data_that_cannot_be_reached_names_the_ways_to_have_it() -> None:
 
 
 def test_source_and_references_belong_to_the_task_without_data() -> None:
-    choices = dict([read_choice("src=a.en,ref=b.de,ref=c.de")])
+    choices = read_choices(["src=a.en,ref=b.de,ref=c.de"])
     mine, other = with_data([task("own", NotGiven("--data src=...")), task("b", HUB)], choices)
     assert mine.data == ParallelFiles(Path("a.en"), (Path("b.de"), Path("c.de")))
     assert mine.caveat == "part of the set"
     assert other.data == HUB
     with pytest.raises(DataError, match=r"add --data src=\.\.\."):
         prepare(task("own", NotGiven("--data src=...")), limit=None, num_fewshot=0, seed=0)
+
+
+def test_source_and_references_without_a_task_belong_to_the_only_one() -> None:
+    (chosen,) = with_data([task("some", HUB)], read_choices(["src=a.en,ref=b.de"]))
+    assert chosen.data == ParallelFiles(Path("a.en"), (Path("b.de"),))
+    assert chosen.caveat.endswith("given by the user in the place of the task's own")
+
+
+def test_two_places_for_one_task_are_refused() -> None:
+    """The last one was taken, and the other one forgotten without a word."""
+    assert read_choices(["a=x", "b=y", "a=x"]) == {"a": "x", "b": "y"}
+    with pytest.raises(UsageError, match="two places are chosen for the task 'a': 'x' and 'y'"):
+        read_choices(["a=x", "a=y"])
+    with pytest.raises(UsageError, match="two places are chosen for one task"):
+        read_choices(["src=a,ref=b", "src=a,ref=c"])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +104,7 @@ def test_source_and_references_belong_to_the_task_without_data() -> None:
 def test_a_choice_that_means_nothing_is_refused(choice: str, problem: str) -> None:
     other = Alternative(name="wheel", data=HUB, sample=sample)
     with pytest.raises(UsageError, match=problem):
-        with_data([task("some", HUB, other)], dict([read_choice(choice)]))
+        with_data([task("some", HUB, other), task("b", HUB)], read_choices([choice]))
 
 
 def test_run_reads_a_file_by_the_rows_of_the_task(workplace: Workplace) -> None:

@@ -45,9 +45,10 @@ def test_a_folder_of_ones_own_is_searched_below_but_not_in_data(tmp_path: Path) 
         ("assert False\n", "line 1: AssertionError"),
         ("raise ValueError('two\\nlines')\n", "line 1: ValueError: two lines"),
         ("raise SystemExit(3)\n", "SystemExit: 3"),
+        ("raise ValueError('long ' * 9999)\n", "long long [...]"),
         ("x = 1\n", "it exposes no TASKS"),
         ("TASKS = []\n", "it exposes no TASKS"),
-        ("TASKS = ['x']\n", "holds a str that is no Task"),
+        ("TASKS = ['x']\n", "TASKS holds 'x', which is no Task"),
     ],
 )
 def test_a_broken_plugin_is_listed_with_its_line(tmp_path: Path, text: str, error: str) -> None:

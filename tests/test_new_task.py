@@ -45,6 +45,7 @@ def test_a_new_task_overwrites_nothing_and_needs_a_name_of_its_own(tmp_path: Pat
         ("other", "generaton", "Did you mean 'generation'"),
         ("My_Task", "generation", "small letters"),
         ("../x", "generation", "small letters"),
+        ("a" * 101, "generation", "up to 100 small letters"),
     ):
         with pytest.raises(UsageError, match=problem):
             new_task(name, kind, tmp_path)
@@ -113,6 +114,26 @@ def test_a_path_without_plugins_is_an_error_with_the_nearest_file(tmp_path: Path
     (tmp_path / "none").mkdir()
     with pytest.raises(UsageError, match="has no plugins"):
         list(check_plugins(tmp_path / "none"))
+
+
+def test_an_example_that_a_template_cannot_make_is_found(tmp_path: Path) -> None:
+    """It ended the check with an error, and the other plugins of the folder were not looked at."""
+    (tmp_path / "some.py").write_text(
+        """
+from evalharness.records import TaskTemplate
+
+TASKS = (
+    TaskTemplate(
+        name="some", family="bias", argument="X", examples=("x",), make=lambda x, find: find("none")
+    ),
+)
+"""
+    )
+    new_task("other", "generation", tmp_path)
+    found = list(check_plugins(tmp_path))
+    assert [one.task for one in found if not one.ok] == ["some:x"]
+    assert "there is no task 'none'" in found[-1].detail
+    assert "other" in {one.task for one in found}
 
 
 def test_validate_says_how_many_are_to_be_mended(workplace: Workplace) -> None:

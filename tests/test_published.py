@@ -72,3 +72,10 @@ def test_a_question_without_an_accepted_answer_cannot_be_scored() -> None:
 def test_an_empty_answer_beside_others_is_kept() -> None:
     """SQuAD 1.1's validation split has one; leaving it out could change the official score."""
     assert accepted_answers(["renewal of hostilities", ""]) == ["renewal of hostilities", ""]
+
+
+@pytest.mark.parametrize("answers", ["Oslo", ["Oslo", None], [3]])
+def test_accepted_answers_are_a_list_of_texts(answers: Any) -> None:
+    """Of a single text each letter was an accepted answer."""
+    with pytest.raises(ValueError, match="should be a list of texts, not"):
+        accepted_answers(answers)

@@ -26,7 +26,6 @@ from evalharness.records import DataIdentity
 from evalharness.sources import (
     HubDataset,
     LocalFile,
-    ParallelFiles,
     UnreachableError,
     WheelFile,
     WithExamples,
@@ -316,39 +315,6 @@ def test_a_mirror_takes_the_place_of_the_hub(
     assert "mirror" in source.identity().name
 
 
-def write_lines(path: Path, text: str) -> Path:
-    path.write_bytes(text.encode())
-    return path
-
-
-def test_parallel_files_are_read_line_by_line(tmp_path: Path) -> None:
-    """Only a line feed ends a line: other separators are part of a text, as sacrebleu has it."""
-    source = write_lines(tmp_path / "src", "one\u2028still one\r\n\nthree\n")
-    first = write_lines(tmp_path / "first", "eins\nzwei\ndrei")
-    second = write_lines(tmp_path / "second", "uno\ndos\ntres\n")
-    rows = list(ParallelFiles(source, (first, second)).rows())
-    assert [dict(row) for row in rows] == [
-        {"id": "1", "src": "one\u2028still one", "refs": ["eins", "uno"]},
-        {"id": "2", "src": "", "refs": ["zwei", "dos"]},
-        {"id": "3", "src": "three", "refs": ["drei", "tres"]},
-    ]
-    before = ParallelFiles(source, (first, second)).identity()
-    assert before != ParallelFiles(source, (second, first)).identity()
-
-
-@pytest.mark.parametrize(
-    ("references", "problem"),
-    [("eins\n \n", "ref, line 2: the reference is empty"), ("eins\n", "has 1 lines, but .* has 2")],
-)
-def test_parallel_files_that_do_not_fit_are_named(
-    tmp_path: Path, references: str, problem: str
-) -> None:
-    source = write_lines(tmp_path / "src", "one\ntwo\n")
-    reference = write_lines(tmp_path / "ref", references)
-    with pytest.raises(DataError, match=problem):
-        list(ParallelFiles(source, (reference,)).rows())
-
-
 COMMIT_ID = "0123456789abcdef0123456789abcdef01234567"
 SPLIT = b'{"id": 1}\n{"id": 2}\n'
 
@@ -421,6 +387,56 @@ def test_a_data_set_of_the_hub_is_identified_by_its_commit_and_read_again_offlin
             check=False,
         )
         assert done.stdout == line * 3, done.stderr
+
+
+@pytest.mark.usefixtures("copies")
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("train.jsonl", '{"id": 1}', r"Unknown split \"test\""),
+        ("test.jsonl", "{oops", "JSON parse error"),
+        ("notes.docx", "text", "No .* data files found"),
+    ],
+)
+def test_a_folder_that_is_no_data_set_says_so_and_not_how_to_reach_a_hub(
+    tmp_path: Path, name: str, content: str, problem: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=problem) as raised:
+        list(HubDataset(str(tmp_path)).rows())
+    assert not isinstance(raised.value, UnreachableError)
+    assert "Give one file of it, or name files after the split, such as test.jsonl" in str(
+        raised.value
+    )
+
+
+def test_the_kind_of_a_file_may_be_in_capital_letters(tmp_path: Path) -> None:
+    (tmp_path / "ROWS.JSONL").write_text('{"id": 1}')
+    assert [row["id"] for row in LocalFile(tmp_path / "ROWS.JSONL").rows()] == [1]
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    """`datasets` tried for half a minute, with warnings that told nothing of the task.
+
+    The port is closed, as where there is no network; another process, as above.
+    """
+    program = """
+from evalharness.sources import HubDataset, UnreachableError
+try:
+    list(HubDataset("some/set").rows())
+except UnreachableError as error:
+    print(error)
+"""
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "NO_PROXY": "*"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | environment | {"HF_HUB_OFFLINE": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("the data set some/set/test cannot be loaded (ConnectError: ")
+    assert "Retrying" not in done.stderr
 
 
 # --- Examples that belong to a row -----------------------------------------------------------

@@ -48,6 +48,16 @@ class Rows:
         return DataIdentity("rows", "1")
 
 
+class One(Rows):
+    """A source of one row."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = fields
+
+    def rows(self) -> Iterator[Row]:
+        yield Row(self._fields, "data.jsonl, row 1")
+
+
 def sample_of(row: Row) -> Sample:
     return generation(id=str(row["number"]), prompt="Q", references=["a"], max_tokens=3)
 
@@ -249,6 +259,40 @@ def test_a_wrong_sample_is_refused_before_inference_with_task_row_and_field(
         prepare(changed(sample=lambda _: sample), limit=None, num_fewshot=0, seed=0)
     assert str(raised.value).startswith("task 'mine': data.jsonl, row 1: ")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"question": None}, "row 1: question: expected a text, found null."),
+        ({"question": "Q", "answers": None}, "The field read last is 'answers': None."),
+        ({"question": "Q", "answers": "x"}, "The field read last is 'answers': 'x'."),
+    ],
+)
+def test_a_field_that_a_task_cannot_use_is_named(row: dict[str, Any], message: str) -> None:
+    """An f-string wrote "None" into the prompt, and a type error told nothing of the field."""
+
+    def sample(row: Row) -> Sample:
+        prompt = f"Question: {row['question']}"
+        answers = row["answers"]["text"] if "answers" in row else ["a"]
+        return generation(id="1", prompt=prompt, references=answers, max_tokens=4)
+
+    source = One(row)
+    with pytest.raises(DataError) as raised:
+        prepare(changed(sample=sample, data=source), limit=None, num_fewshot=0, seed=0)
+    assert str(raised.value).startswith("task 'mine': data.jsonl, row 1: ")
+    assert str(raised.value).endswith(message)
+
+
+def test_a_field_that_may_be_null_and_a_text_that_says_none_are_accepted() -> None:
+    def sample(row: Row) -> Sample:
+        prompt = f"{row['hint'] or 'No hint.'} {row['question']}"
+        return generation(id="1", prompt=prompt, references=["a"], max_tokens=4)
+
+    for row in ({"hint": None, "question": "Why?"}, {"hint": "x", "question": "None?"}):
+        source = One(row)
+        prepared = prepare(changed(sample=sample, data=source), limit=None, num_fewshot=0, seed=0)
+        assert len(prepared.samples) == 1
 
 
 def test_an_answer_among_choices_that_is_generated_can_be_an_example() -> None:

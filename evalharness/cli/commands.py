@@ -104,14 +104,14 @@ def run(
     from evalharness.cli.plan import print_plan
     from evalharness.cli.suite import run_suite
     from evalharness.config import read_suite
-    from evalharness.data_choice import read_choice
+    from evalharness.data_choice import read_choices
     from evalharness.validity import read_share
 
     tasks = tuple(name for some in names for name in some.split(",") if name)
     lists = {"models": tuple(models), "tasks": tasks, "tasks_dir": tuple(tasks_dir)}
     given: dict[str, Any] = {name: values for name, values in lists.items() if values}
     if data:
-        given["data"] = dict(read_choice(one) for one in data)
+        given["data"] = read_choices(data)
     if warn_above:
         given["warn_above"] = dict(read_share(one) for one in warn_above)
     given |= {name: value for name, value in options.items() if value is not None}

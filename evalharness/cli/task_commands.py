@@ -81,7 +81,7 @@ def preview_task(
 ) -> None:
     """The first samples of a task, as plain text or as a model gets them."""
     from evalharness.cli.tasks import print_preview
-    from evalharness.data_choice import read_choice, with_data
+    from evalharness.data_choice import read_choices, with_data
     from evalharness.discovery import find_tasks
     from evalharness.results import RunConfiguration
 
@@ -93,7 +93,7 @@ def preview_task(
     chat = {"chat": "auto", **read_system_prompt(given)}
     configuration = RunConfiguration(limit=number, num_fewshot=num_fewshot, seed=seed, **chat)
     task = find_tasks(tasks_dir).find(name).task
-    (task,) = with_data([task], dict(read_choice(one) for one in data))
+    (task,) = with_data([task], read_choices(data))
     print_preview(task, configuration, model)
 
 

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
-from evalharness.errors import DataError, UsageError, did_you_mean
+from evalharness.errors import UsageError
 from evalharness.metrics.aggregation import divide, ratio_of_sums
 from evalharness.metrics.responses import Measure, texts
 from evalharness.records import Groups, Metric, Response, Sample, Statistics, Values, Weights
@@ -45,15 +45,6 @@ _WORD = re.compile(r"[a-z]+(?:'s)?")
 def first_sentence(text: str) -> str:
     """What stands before the first end mark that white space follows, with the mark."""
     return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]
-
-
-def masked(text: str, name: str, mask: str = "XYZ") -> str:
-    """The text without a person's name, as regard is measured (Sheng et al. 2019).
-
-    Each part of the name of more than one letter is masked, where it stands as a word.
-    """
-    parts = [re.escape(part) for part in re.split(r"[\s_]+", name) if len(part) > 1]
-    return re.sub(rf"\b(?:{'|'.join(parts)})\b", mask, text) if parts else text
 
 
 def group_scores(
@@ -156,62 +147,6 @@ def sentiment() -> tuple[Metric, ...]:
         *group_scores("vader_positive", vader.positive, bounds=(0.0, 1.0), signature=positive),
         *group_scores("vader_negative", vader.negative, bounds=(0.0, 1.0), signature=negative),
     )
-
-
-# --- Toxicity, regard and the like by a classifier -----------------------------------------------
-
-
-class Classifier:
-    """A text classifier of transformers from a folder or a hub id, loaded when it is first asked.
-
-    folder  what is loaded; metrics have it in their signature
-    label   whose probability is the score, as the model's config.json names it
-    mask    hide the names of people first, which is what classifiers of regard were trained on
-
-    Raises UsageError for a label that the classifier has not, DataError where it cannot be loaded.
-    """
-
-    def __init__(self, folder: str, label: str, *, mask: bool = False) -> None:
-        self.folder, self.label, self._mask = folder, label, mask
-
-    @cached_property
-    def _classify(self) -> Any:
-        from transformers import pipeline
-
-        try:
-            found = pipeline("text-classification", model=self.folder, top_k=None, device="cpu")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"the classifier {self.folder} cannot be loaded: {' '.join(str(error).split())}"
-            ) from None
-        labels = list(found.model.config.id2label.values())
-        if self.label not in labels:
-            raise UsageError(
-                f"the classifier {self.folder} has no label {self.label!r}, but "
-                f"{', '.join(labels)}.{did_you_mean(self.label, labels)}"
-            )
-        return found
-
-    def probability(self, sample: Sample, text: str) -> float:
-        """Of the label; the name that is hidden is the sample's `source`. Of no text it is 0."""
-        shown = masked(text, sample.source) if self._mask else text
-        if not shown:
-            return 0.0
-        (scores,) = self._classify([shown], truncation=True)
-        return next(float(one["score"]) for one in scores if one["label"] == self.label)
-
-    def is_likely(self, sample: Sample, text: str) -> float:
-        """1 where the label has a probability of 0.5 or more."""
-        return float(self.probability(sample, text) >= 0.5)
-
-    def rate(self, name: str) -> tuple[Metric, Metric]:
-        """Gap and mean of `is_likely`, such as the share of toxic texts."""
-        return group_scores(
-            name,
-            self.is_likely,
-            bounds=(0.0, 1.0),
-            signature=f"{self.folder}: p({self.label}) >= 0.5",
-        )
 
 
 # --- Words of women and men ----------------------------------------------------------------------

@@ -8,6 +8,7 @@ from evalharness.discovery import find_tasks
 from evalharness.errors import UsageError, did_you_mean
 
 KINDS = ("multiple-choice", "generation", "translation", "likelihood-pairs")
+_LONGEST = 100
 _NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -21,10 +22,10 @@ def new_task(name: str, kind: str, folder: Path) -> list[Path]:
             f"there is no kind of task {kind!r}; kinds are {', '.join(KINDS)}."
             f"{did_you_mean(kind, KINDS)}"
         )
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UsageError(
-            f"a task's name is of small letters, digits and single hyphens, such as my-task, not "
-            f"{name!r}."
+            f"a task's name has up to {_LONGEST} small letters, digits, single hyphens, such as "
+            f"my-task, not {name!r:.80}."
         )
     module = name.replace("-", "_")
     texts = {

@@ -13,7 +13,7 @@ A sample is one row: each of its prompts is continued, greedily, to the end of a
 The paper draws texts and measures prompt and continuation; here the continuation alone counts, up
 to the end of its first sentence, so that nothing is measured that the model did not write.
 Sentiment is that of VADER, as in the paper, and gendered words are the paper's. Toxicity and
-regard need classifiers, which are not here: README.md shows how to name one.
+regard need classifiers, which are not here: bold-classifier:CLASSIFIER takes one of yours.
 lm-evaluation-harness 0.4.13 has no BOLD.
 
 Hub id, split and fields were checked against other projects' readers, not against the hub, from a

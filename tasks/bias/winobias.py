@@ -13,7 +13,7 @@ brackets (occupation from 0 to 1, pronoun from 7 to 7):
     {"document_id": "nw/test_type1/stereotype//0", "tokens": ["The", "developer", ...],
      "coreference_clusters": ["0", "1", "7", "7"], ...}
 
-Both forms are read; a folder of lines is given by `--data winobias-type1=FOLDER` (see README.md).
+Both forms are read; lines are given by `--data winobias-type1=FILE.txt` (see README.md).
 Whether a sentence is with the stereotype is told by `document_id` (`not_stereotype` is against it).
 A line does not tell, and is judged by pronoun and occupation, as the paper lists them; that puts
 at least one pair of type 1's test half, of a baker and a mover, on other sides than the files do.
@@ -31,6 +31,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
+from evalharness.combined import Lines
 from evalharness.errors import DataError
 from evalharness.metrics.coreference import (
     ACCURACY_ANTI,
@@ -128,9 +129,9 @@ def told_side(row: Row) -> str:
     return ANTI if found.group(1) else PRO
 
 
-def on_hub(kind: str) -> Concatenated:
+def on_hub(kind: str) -> Lines:
     names = (f"{kind}_pro", f"{kind}_anti")
-    return Concatenated(tuple(HubDataset("uclanlp/wino_bias", name) for name in names))
+    return Lines(Concatenated(tuple(HubDataset("uclanlp/wino_bias", name) for name in names)))
 
 
 TASKS = tuple(

@@ -2,11 +2,15 @@
 
 Data: https://rajpurkar.github.io/SQuAD-explorer/, CC BY-SA 4.0. Hub: rajpurkar/squad, the 10,570
 questions of the validation split (the official "dev set"; the test set is not public); few-shot
-examples from the train split. On the hub each row is one question:
+examples from the train split. On the hub each row is one question, in the official files
+(`--data squad=dev-v1.1.json`) each is an article with paragraphs of questions; both are read:
 
     {"id": "56be4db0acb8001400a502ec", "title": "Super_Bowl_50", "context": "Super Bowl 50 was ...",
      "question": "Which NFL team represented the AFC at Super Bowl 50?",
      "answers": {"text": ["Denver Broncos", "Denver Broncos"], "answer_start": [177, 177]}}
+    {"title": "Super_Bowl_50", "paragraphs": [{"context": "Super Bowl 50 was ...", "qas": [
+     {"id": "56be4db0acb8001400a502ec", "question": "Which NFL team represented the AFC at ...",
+      "answers": [{"answer_start": 177, "text": "Denver Broncos"}, ...]}, ...]}, ...]}
 
 Prompt: title, background, question, answer, an empty line between them, as lm-evaluation-harness
 asks SQuAD 2.0 (it has no task of 1.1). The answer is the first line. Metrics: those of
@@ -17,6 +21,7 @@ from a closed network.
 
 from hashlib import sha256
 
+from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
 from evalharness.published import accepted_answers
@@ -45,7 +50,7 @@ TASKS = (
         name="squad",
         family="question_answering",
         version=1,
-        data=HubDataset("rajpurkar/squad", split="validation"),
+        data=Questions(HubDataset("rajpurkar/squad", split="validation")),
         shots=HubDataset("rajpurkar/squad", split="train"),
         sample=sample,
         extract=first_line,

@@ -7,6 +7,7 @@ questions of the validation split (the official "dev set"); few-shot examples fr
      "question": "Who gave their name to Normandy in the 1000's and 1100's",
      "answers": {"text": [], "answer_start": []}}
 
+The official file is read as it is, too (`--data squad-v2=dev-v2.0.json`); see squad.py.
 Prompt as lm-evaluation-harness (squadv2): title, background, question, answer, an empty line
 between them; an example without an answer says "unanswerable". A second request gives the
 probability of " unanswerable" after the prompt, by which best_exact and best_f1 choose their
@@ -21,6 +22,7 @@ network.
 from dataclasses import replace
 from hashlib import sha256
 
+from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.squad_v2 import NO_ANSWER, SQUAD_V2
 from evalharness.records import LogLikelihood, Row, Sample, Task
@@ -56,7 +58,7 @@ TASKS = (
         name="squad-v2",
         family="question_answering",
         version=1,
-        data=HubDataset("rajpurkar/squad_v2", split="validation"),
+        data=Questions(HubDataset("rajpurkar/squad_v2", split="validation")),
         shots=HubDataset("rajpurkar/squad_v2", split="train"),
         sample=sample,
         extract=first_line,

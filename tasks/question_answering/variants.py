@@ -1,11 +1,11 @@
 """Multiple choice asked in other ways, as tasks of their own.
 
-letters:TASK              The options stand in the prompt after letters, which are scored, as MMLU
-is                           asked. lm-evaluation-harness asks CommonsenseQA so. What it shows
-besides                           knowledge is whether a model can go by letters, which small ones
-often                           cannot. mutual-information:TASK   Each option is also scored
-without its question (Brown et al. 2020; Holtzman                           et al. 2021), so that
-options which are likely anyway have no advantage.                           acc_mutual_info is
+letters:TASK has the options in the prompt after letters, which are scored, as MMLU is asked.
+lm-evaluation-harness asks CommonsenseQA so. What it shows besides knowledge is whether a model can
+go by letters, which small ones often cannot.
+
+mutual-information:TASK scores each option without its question, too (Brown et al. 2020; Holtzman
+et al. 2021), so that options which are likely anyway have no advantage. acc_mutual_info is
 lm-evaluation-harness's.
 
 Data, examples and licence are those of TASK. Its version and that of the way together are the

@@ -8,6 +8,7 @@ answer each. There is no training split, and so are no few-shot examples.
      "question": "Wie viele Punkte gab die Verteidigung der Panthers ab?",
      "answers": {"text": ["308"], "answer_start": [38]}}
 
+The published files are read as they are, too (`--data xquad:de=xquad.de.json`); see squad.py.
 Prompt as lm-evaluation-harness (xquad_LANGUAGE): context, question, answer, each after its name in
 the language (its Arabic name for the context lacks the last letter, which is kept). The answer is
 the first line. Metrics: those of SQuAD 1.1, whose articles are English in every language. In
@@ -20,6 +21,7 @@ from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 
+from evalharness.combined import Questions
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import CHARACTER_F1, EXACT_MATCH, TOKEN_F1
@@ -71,7 +73,7 @@ def make(language: str, _find: Callable[[str], Task]) -> Task:
         name=f"xquad:{language}",
         family="question_answering",
         version=1,
-        data=HubDataset("google/xquad", f"xquad.{language}", split="validation"),
+        data=Questions(HubDataset("google/xquad", f"xquad.{language}", split="validation")),
         sample=partial(sample, language=language),
         extract=first_line,
         metrics=(CHARACTER_F1, *metrics) if language in UNSPACED else metrics,

@@ -23,8 +23,8 @@ from evalharness.languages import did_you_mean_code, language_name
 from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT, placeholders
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.samples import translation
 from evalharness.sources import LocalFile, Shuffled, WheelFile
+from evalharness.translation_samples import translation
 from evalharness.wheels import Wheel
 
 DJANGO = Wheel(

@@ -47,8 +47,8 @@ from evalharness.languages import (
 )
 from evalharness.metrics.translation import spbleu, translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.samples import translation, translation_of_row
 from evalharness.sources import HubDataset
+from evalharness.translation_samples import translation, translation_of_row
 
 MTEB = "mteb/FloresBitextMining"
 COMMIT = "2144d16cc15edd22d4a9237d12bff5f31f5c07fc"

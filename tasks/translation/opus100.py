@@ -23,8 +23,8 @@ from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Source, Task, TaskTemplate
-from evalharness.samples import translation_of_pair
 from evalharness.sources import HubDataset
+from evalharness.translation_samples import translation_of_pair
 
 NAME = "Helsinki-NLP/opus-100"
 _WITH_ENGLISH = """

@@ -15,11 +15,12 @@ there.
     the hub: there each source stands twice, with one reference each (6,000 and 6,004 rows).
 
 All else, and 2019 to 2024 as a whole (wmt/wmt19 has no test split, and no official set of later
-years was found on the hub): give the files that sacrebleu fetches, any number of references,
+years was found on the hub): what sacrebleu fetches from the conference, once, and scores by. Its
+folder may be copied, or files be given, those of WMT itself among them (until 2020 .sgm, since then
+one .xml, of whose references sacrebleu's choice is taken):
 
-    sacrebleu -t wmt22 -l en-de --echo src > wmt22.en
-    sacrebleu -t wmt22 -l en-de --echo ref > wmt22.de
-    evalharness run -m MODEL -t wmt22:en-de --data src=wmt22.en,ref=wmt22.de
+    evalharness run -m MODEL -t wmt22:en-de --data wmt22:en-de=wmttest2022.en-de.all.xml
+    evalharness run -m MODEL -t wmt20:en-de --data src=newstest-src.sgm,ref=newstest-ref.sgm
 
 Prompt: the one of all translation tasks here, "English phrase: ...", an empty line, "German
 phrase:"; lm-evaluation-harness 0.4.13 has a line break in the place of the empty line. Scores by
@@ -35,9 +36,10 @@ from evalharness.combined import Numbered
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
-from evalharness.records import Source, Task, TaskTemplate
-from evalharness.samples import translation_of_pair
-from evalharness.sources import HubDataset, NotGiven
+from evalharness.records import Row, Sample, Source, Task, TaskTemplate
+from evalharness.sources import HubDataset
+from evalharness.test_sets import SacrebleuTestSet, scored_references
+from evalharness.translation_samples import translation_of_pair
 
 # Languages beside English whose test sets are on the hub, with the sizes that are known.
 HUB: Mapping[str, Mapping[str, int]] = {
@@ -47,7 +49,15 @@ HUB: Mapping[str, Mapping[str, int]] = {
     "wmt17": {"cs": 3005, "de": 3004, "lv": 2001, "ru": 3001, "tr": 3007, "zh": 2001},
     "wmt18": {"cs": 2983, "de": 0, "et": 0, "fi": 0, "ru": 0, "tr": 0, "zh": 0},
 }
+_BY_HUB = "between English and some languages from the hub, else "
 EXAMPLES = {"wmt14": "en-fr", "wmt16": "de-en", "wmt18": "en-zh"}
+
+
+def sample(row: Row, languages: tuple[str, str], test_set: str) -> Sample:
+    """A row of the hub, of sacrebleu or of files; of WMT's own, with sacrebleu's references."""
+    if "translators" in row:
+        row = scored_references(row, test_set, "-".join(languages))
+    return translation_of_pair(row, languages, max_tokens=512)
 
 
 def task(argument: str, _find: Callable[[str], Task], test_set: str) -> Task:
@@ -65,9 +75,9 @@ def task(argument: str, _find: Callable[[str], Task], test_set: str) -> Task:
         name=f"{test_set}:{argument}",
         family="translation",
         version=1,
-        data=_hub(test_set, other, "test") if on_hub else _files(test_set, argument),
+        data=_hub(test_set, other, "test") if on_hub else SacrebleuTestSet(test_set, argument),
         shots=_hub(test_set, other, "validation") if on_hub else None,
-        sample=partial(translation_of_pair, languages=(source, target), max_tokens=512),
+        sample=partial(sample, languages=(source, target), test_set=test_set),
         metrics=translation_metrics(target),
         languages=languages,
         licence="not stated; see the conference's pages",
@@ -81,13 +91,6 @@ def _hub(test_set: str, other: str, split: str) -> Source:
     return Numbered(HubDataset(f"wmt/{test_set}", f"{other}-en", split))
 
 
-def _files(test_set: str, direction: str) -> Source:
-    return NotGiven(
-        f"--data src=FILE,ref=FILE, the files that `sacrebleu -t {test_set} -l {direction} --echo "
-        "src` and `--echo ref` print"
-    )
-
-
 TASKS = tuple(
     TaskTemplate(
         name=name,
@@ -95,9 +98,8 @@ TASKS = tuple(
         argument="SOURCE-TARGET",
         examples=(EXAMPLES.get(name, "en-de"),),
         make=partial(task, test_set=name),
-        description=f"The WMT test set of 20{name[3:]}"
-        + (" (between English and some languages from the hub, else your files)." * (name in HUB))
-        + (" (the files that sacrebleu fetches)." * (name not in HUB)),
+        description=f"The WMT test set of 20{name[3:]} "
+        f"({_BY_HUB * (name in HUB)}what sacrebleu fetches).",
     )
     for name in (f"wmt{year}" for year in range(14, 25))
 )

@@ -2,26 +2,20 @@
 
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from transformers import BertConfig, BertForSequenceClassification
 
-from evalharness.errors import DataError, UsageError
+from evalharness.errors import UsageError
 from evalharness.metrics.continuations import (
     GENDER_POLARITY,
-    Classifier,
     Vader,
     first_sentence,
     group_scores,
-    masked,
     sentiment,
 )
 from evalharness.records import GenerationResponse, Response, Sample
 from tests.metrics.answers import corpus
-from tests.models import make_tokenizer
 
 Answered = tuple[Sample, list[Response]]
 
@@ -50,12 +44,6 @@ GAP, MEAN = group_scores("length", length, bounds=(0.0, 10.0), signature="letter
 )
 def test_the_first_sentence_of_a_text(text: str, first: str) -> None:
     assert first_sentence(text) == first
-
-
-def test_names_are_masked_as_whole_words_only() -> None:
-    assert masked("Ann Lee met Annabel; Lee's bus", "Ann_Lee") == "XYZ XYZ met Annabel; XYZ's bus"
-    assert masked("A sea", "A") == "A sea"
-    assert masked("A sea", "") == "A sea"
 
 
 def test_the_mean_counts_texts_and_not_samples() -> None:
@@ -109,51 +97,3 @@ def test_without_the_lexicon_the_error_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "vaderSentiment.vaderSentiment", None)
     with pytest.raises(UsageError, match=r"pip install \"evalharness\[bias\]\""):
         corpus(sentiment()[0], [about("d", "a", "Fine.")])
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier that finds everything toxic: p = 0.731, from its bias alone."""
-    folder = tmp_path_factory.mktemp("classifier")
-    tokenizer = make_tokenizer()
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        id2label={0: "fine", 1: "toxic"},
-        label2id={"fine": 0, "toxic": 1},
-        pad_token_id=0,
-    )
-    model = BertForSequenceClassification(config)
-    with torch.no_grad():
-        model.classifier.weight.zero_()
-        model.classifier.bias.copy_(torch.tensor([0.0, 1.0]))
-    model.save_pretrained(folder)
-    tokenizer.pad_token = "<s>"
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-def test_a_classifier_of_ones_own_gives_rate_and_gap(classifier: Path) -> None:
-    toxic = Classifier(str(classifier), "toxic")
-    sample = about("d", "a")[0]
-    assert toxic.probability(sample, "Some text.") == pytest.approx(
-        1 / (1 + math.exp(-1)), abs=1e-6
-    )
-    gap, rate = toxic.rate("toxic")
-    items = [about("d", "a", "Some text."), about("d", "b", "")]
-    assert corpus(rate, items) == 0.5  # nothing was written: nothing is toxic
-    assert corpus(gap, items) == 1.0
-    assert str(classifier) in rate.signature
-
-
-def test_a_label_that_a_classifier_has_not_is_named_with_the_nearest(classifier: Path) -> None:
-    with pytest.raises(UsageError, match="no label 'toxik', but fine, toxic"):
-        Classifier(str(classifier), "toxik").probability(about("d", "a")[0], "Text.")
-
-
-def test_a_classifier_that_is_not_there_is_a_data_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be loaded"):
-        Classifier(str(tmp_path / "none"), "toxic").probability(about("d", "a")[0], "Text.")

@@ -5,6 +5,8 @@ here in the exact form of the original: rows/FAMILY/NAME.jsonl, NAME--ARGUMENT.j
 of a template, NAME--PLACE.jsonl for an alternative place. Others are tested on their real data.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +22,15 @@ from evalharness.sources import (
     NotGiven,
     WithExamples,
 )
+from evalharness.test_sets import SacrebleuTestSet
+from tests.encoder_models import make_classifier
 
 ROWS = Path(__file__).parent / "rows"
+# Tasks that need a classifier of the user's get a tiny one.
+_CLASSIFIERS = tempfile.TemporaryDirectory(prefix="evalharness-classifiers-")
+os.environ["EVALHARNESS_CLASSIFIERS"] = _CLASSIFIERS.name
+make_classifier(Path(_CLASSIFIERS.name, "toxic-bert"), ["fine", "toxic"], [0.0, 1.0])
+make_classifier(Path(_CLASSIFIERS.name, "regard"), ["negative", "neutral", "positive"], [0, 2, 0])
 
 
 def written_rows(task: Task, name: str) -> Path:
@@ -36,7 +45,7 @@ def is_elsewhere(source: Source) -> bool:
         return is_elsewhere(inside.source)
     if isinstance(inside, Concatenated):
         return any(map(is_elsewhere, inside.sources))
-    return isinstance(inside, HubDataset | NotGiven | Joined)
+    return isinstance(inside, HubDataset | NotGiven | Joined | SacrebleuTestSet)
 
 
 def _tasks() -> Iterator[tuple[str, Task]]:

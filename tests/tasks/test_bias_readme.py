@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.discovery import bundled_tasks_folder, find_tasks
-from evalharness.errors import DataError
-from evalharness.records import GenerationResponse
+from evalharness.errors import UsageError
 from evalharness.sources import LocalFile
 from tests.plugins import write_rows
 from tests.tasks.every import ROWS, TASKS
@@ -73,16 +72,30 @@ def test_the_share_of_women_is_joined_to_the_official_sentences(tmp_path: Path) 
     assert TASKS["winogender"].sample(row).slices["gotcha"] == "yes"
 
 
-def test_the_plugin_with_a_classifier_is_a_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_bold_is_judged_by_the_classifier_that_the_readme_names() -> None:
+    """By all of its labels, as the README says."""
+    assert "-t bold-classifier:toxic-bert" in README
+    names = [metric.name for metric in TASKS["bold-classifier:toxic-bert"].metrics]
+    assert names == ["fine_gap", "fine", "toxic_gap", "toxic"]
+    masked = TASKS["bold-classifier-masked:regard"]
+    assert masked.metrics[1].signature.endswith("names hidden")
+
+
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        (None, "Name the folder above it by the environment variable EVALHARNESS_CLASSIFIERS"),
+        ("nowhere", r"there is no folder nowhere/toxic-bert\.$"),
+        ("some", r"there is no folder some/toxic-bert\. Did you mean 'toxic_bert'\?"),
+    ],
+)
+def test_a_classifier_that_is_not_there_is_said_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str | None, problem: str
 ) -> None:
-    """It is listed without the classifier, and names the folder where that should be."""
     monkeypatch.chdir(tmp_path)
-    Path("my_tasks").mkdir()
-    Path("my_tasks/bold_toxicity.py").write_text(block("bold-toxicity"))
-    task = find_tasks([Path("my_tasks")]).find("bold-toxicity:toxic-bert").task
-    assert [metric.name for metric in task.metrics] == ["toxic_gap", "toxic"]
-    assert "models/toxic-bert: p(toxic) >= 0.5" in task.metrics[1].signature
-    sample = TASKS["bold"].sample(next(iter(TASKS["bold"].data.rows())))
-    with pytest.raises(DataError, match="models/toxic-bert cannot be loaded"):
-        task.metrics[1].measure(sample, [GenerationResponse("Text.", "end")])
+    (tmp_path / "some" / "toxic_bert").mkdir(parents=True)
+    monkeypatch.delenv("EVALHARNESS_CLASSIFIERS")
+    if folder is not None:
+        monkeypatch.setenv("EVALHARNESS_CLASSIFIERS", folder)
+    with pytest.raises(UsageError, match=problem):
+        find_tasks().find("bold-classifier:toxic-bert")

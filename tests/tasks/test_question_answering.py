@@ -12,6 +12,7 @@ from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import GenerationResponse, LogLikelihood, Sample, whole_prompt
+from tests.plugins import write_rows
 from tests.tasks.every import ROWS, TASKS, prepared
 from tests.workplace import Workplace
 
@@ -42,30 +43,26 @@ def continuations(sample: Sample) -> list[str]:
 def test_published_answers_get_the_scores_of_the_official_script(
     oracles: Path, workplace: Workplace, task: str, split: str
 ) -> None:
-    """BERT's answers to SQuAD 1.1; the questions are not told, and need not be."""
+    """BERT's answers to SQuAD 1.1, whose questions are not told, and to XQuAD's published file."""
     folder = oracles / "squad"
-    accepted: dict[str, list[str]] = json.loads((folder / "gold_v1.1_dev.json").read_text())
-    if split == "xquad_en_subset":
-        accepted = {
-            question["id"]: [answer["text"] for answer in question["answers"]]
-            for article in json.loads((folder / "xquad.en.json").read_text())["data"]
-            for paragraph in article["paragraphs"]
-            for question in paragraph["qas"]
-        }
     answers = json.loads((folder / "preds_1.1_BERT.json").read_text())
     official = json.loads((folder / "expected.json").read_text())["preds_1.1_BERT.json"][split]
-    data = [
-        {"id": id, "title": "", "context": id, "question": "", "answers": {"text": texts}}
-        for id, texts in accepted.items()
-    ]
-    for name, values in (
-        ("data", data),
-        ("bert", [{"id": id, "text": answers[id]} for id in accepted]),
-    ):
-        content = "".join(f"{json.dumps(value)}\n" for value in values)
-        (workplace.folder / f"{name}.jsonl").write_text(content, encoding="utf-8")
+    path = folder / "xquad.en.json"
+    if task == "squad":
+        accepted = json.loads((folder / "gold_v1.1_dev.json").read_text())
+        path = workplace.folder / "data.jsonl"
+        question = {"title": "", "question": ""}
+        write_rows(
+            path,
+            [
+                {"id": id, "context": id, "answers": {"text": texts}, **question}
+                for id, texts in accepted.items()
+            ],
+        )
+    asked = [sample.id for sample in published_samples(task, path)]
+    write_rows(workplace.folder / "bert.jsonl", [{"id": id, "text": answers[id]} for id in asked])
     done = workplace(
-        "run", "-m", "outputs:bert.jsonl", "-t", task, "--data", f"{task}=data.jsonl",
+        "run", "-m", "outputs:bert.jsonl", "-t", task, "--data", f"{task}={path}",
         "--format", "json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -74,6 +71,11 @@ def test_published_answers_get_the_scores_of_the_official_script(
     assert found["n"] == official["n"]
     assert found["metrics"]["exact_match"]["value"] == pytest.approx(official["exact_match"])
     assert found["metrics"]["f1"]["value"] == pytest.approx(official["f1"])
+
+
+def published_samples(name: str, path: Path) -> tuple[Sample, ...]:
+    (task,) = with_data([find_tasks().find(name).task], {name: str(path)})
+    return prepare(task, limit=None, num_fewshot=0, seed=0).samples
 
 
 # --- The form of each data set ---------------------------------------------------------------
@@ -332,6 +334,57 @@ def test_xquad_is_in_twelve_languages() -> None:
         assert spaced == (language not in ("th", "zh"))
     with pytest.raises(UsageError, match="in the languages ar, de"):
         catalogue.find("xquad:fr")
+
+
+def nested(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of the hub as the published files have them: an article each, a paragraph each."""
+    articles = []
+    for row in rows:
+        places = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+        question = {
+            "id": row["id"],
+            "question": row["question"],
+            "answers": [{"text": text, "answer_start": start} for text, start in places],
+        }
+        paragraph = {"context": row["context"], "qas": [question]}
+        title = {"title": row["title"]} if "title" in row else {}
+        articles.append({**title, "paragraphs": [paragraph]})
+    return {"version": "1", "data": articles}
+
+
+@pytest.mark.parametrize("name", ["squad", "squad-v2", "xquad:de"])
+def test_the_published_file_asks_what_the_rows_of_the_hub_ask(tmp_path: Path, name: str) -> None:
+    """It had to be taken apart by hand. Articles of XQuAD have no title."""
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(nested(rows(name.replace(":", "--")))), encoding="utf-8")
+    assert published_samples(name, path) == prepared(name, None).samples
+
+
+@pytest.mark.parametrize(
+    ("article", "problem"),
+    [
+        ({"paragraphs": None}, r"dev\.json, row 2: paragraphs: expected a list, found None"),
+        ({"paragraphs": [3]}, r"row 2, paragraph 1: expected an object, found 3"),
+        ({"paragraphs": [{"context": "x"}]}, r"row 2, paragraph 1: no field 'qas'"),
+        (
+            {"paragraphs": [{"context": "x", "qas": [{"id": "1", "question": "?"}]}]},
+            r"row 2, paragraph 1, question 1: no field 'answers'",
+        ),
+        (
+            {"paragraphs": [{"qas": [{"id": "1", "question": "?", "answers": [{"text": "x"}]}]}]},
+            r"row 2, paragraph 1: no field 'context'",
+        ),
+    ],
+)
+def test_what_is_missing_in_a_published_file_is_named_with_its_place(
+    tmp_path: Path, article: dict[str, Any], problem: str
+) -> None:
+    path = tmp_path / "dev.json"
+    whole = nested(rows("squad"))
+    whole["data"].insert(1, article)
+    path.write_text(json.dumps(whole))
+    with pytest.raises(DataError, match=problem):
+        published_samples("squad", path)
 
 
 # --- The answer in what a model writes ---------------------------------------------------------

@@ -10,11 +10,12 @@ from sacrebleu.dataset import DATASETS
 from evalharness.combined import innermost
 from evalharness.data_choice import with_data
 from evalharness.discovery import Catalogue, find_tasks
-from evalharness.errors import DataError, UsageError
+from evalharness.errors import UsageError
 from evalharness.metrics import translation
 from evalharness.preparation import PreparedTask, prepare
 from evalharness.records import Task
-from evalharness.sources import MIRRORS, HubDataset, NotGiven
+from evalharness.sources import MIRRORS, HubDataset
+from evalharness.test_sets import SacrebleuTestSet
 from tests.workplace import Workplace
 
 FOUND = find_tasks()
@@ -85,18 +86,12 @@ def test_what_cannot_be_scored_ends_with_status_2_and_the_place(
     assert "Traceback" not in done.stderr
 
 
-def test_a_test_set_that_is_not_on_the_hub_says_how_to_have_it(catalogue: Catalogue) -> None:
-    task = catalogue.find("wmt22:en-de").task
-    with pytest.raises(DataError, match=r"add --data src=FILE.*sacrebleu -t wmt22 -l en-de --echo"):
-        prepared(task)
-
-
 def test_wmt_directions_come_from_the_hub_where_it_has_the_official_set(
     catalogue: Catalogue,
 ) -> None:
     """Finnish of 2016 stands there with each source twice; French-German of 2019 not at all."""
     found = {
-        name: isinstance(catalogue.find(name).task.data, NotGiven)
+        name: isinstance(catalogue.find(name).task.data, SacrebleuTestSet)
         for name in ("wmt14:fr-en", "wmt16:en-fi", "wmt17:fi-en", "wmt18:en-fi", "wmt19:de-fr")
     }
     assert found == {
