@@ -25,6 +25,7 @@ from evalharness.records import (
     Response,
     RollingLogLikelihood,
     Sampling,
+    Stored,
     TokenScore,
     TokenScores,
     TokensOf,
@@ -112,7 +113,7 @@ def test_tokens_come_back_equal(
     tokens: tuple[TokenScore, ...],
     familiarity: float | None,
 ) -> None:
-    kept = {"tokens": TokenScores(tokens), "min_k": MinK(familiarity)}
+    kept: dict[str, Stored] = {"tokens": TokenScores(tokens), "min_k": MinK(familiarity)}
     with Store(tmp_path_factory.mktemp("store") / "responses.sqlite") as store:
         store.add(kept.items())
         assert store.kept(["tokens", "other", "min_k"]) == kept.keys()
