@@ -35,6 +35,7 @@ from evalharness.validation import (
     plugin_code,
 )
 from evalharness.validity import count, is_loop, starts_twice
+from evalharness.words import words_asked
 
 _STORED = " All responses are stored."
 
@@ -253,9 +254,12 @@ def _row(
         doubled_start=any(map(starts_twice, prompts)),
         failed=bool(errors),
         error=errors[0] if errors else "",
+        choices=list(sample.choices),
+        gold=list(sample.gold),
         continuations=[
             one.continuation if isinstance(one, LogLikelihood) else "" for one in sample.requests
         ],
+        words=words_asked(sample),
     )
 
 

@@ -257,11 +257,13 @@ class SampleRow:
     tokens included and without the few-shot examples that did not fit; `responses` are what it
     wrote, thinking included. `statistics` is None where a request of the sample failed;
     `lost_shots` is the largest number of few-shot examples that a request of it lost.
+    `choices` are the options of the sample, whose requests come first, and `gold` the right ones.
     `continuations` has, for each request, the text that was scored after its prompt, "" for others.
     `tokens` has, for each request, the tokens that it scored or wrote, where they were asked for
-    (`run --store-logprobs`), none for one that failed; runs from before there were these two do not
-    have them. `min_k` is the mean log-probability of the least likely tokens of the sample's text
-    (see min_k.py), where it was asked for as well.
+    (`run --store-logprobs`), none for one that failed. `min_k` is the mean log-probability of the
+    least likely tokens of the sample's text (see min_k.py), where it was asked for as well. `words`
+    is how many words the sample asks about (words.py). Runs from before there were these six do not
+    have them.
     """
 
     id: str
@@ -284,6 +286,9 @@ class SampleRow:
     doubled_start: bool
     failed: bool
     error: str
+    choices: list[str] = field(default_factory=list)
+    gold: list[int] = field(default_factory=list)
     continuations: list[str] = field(default_factory=list)
     tokens: list[list[TokenScore]] | None = None
+    words: int | None = None
     min_k: float | None = None

@@ -1,193 +1,90 @@
-// The sample pages. Scores and flags of a task are in memory as typed arrays; texts are unpacked a
-// piece at a time, and only the latest pieces are kept. Every text is written with textContent.
+// The sample pages: the list, one sample, and the controls. What is packed is read by
+// sample_pieces.js, chosen and sorted by sample_order.js, and written by sample_texts.js and
+// sample_scores.js.
 (() => {
   const viewer = document.getElementById("viewer");
   if (!viewer) return;
-  const PAGE = 50, KEPT_PIECES = 6, MISSING = 1 << 15, LONGEST_DIFF = 1200, SHOWN_OF_PROMPT = 700;
+  const { visible, element, box, difference } = sampleTexts;
+  const PAGE = 50, SHOWN_OF_PROMPT = 700, SHOWN_REFERENCES = 8;
   const index = JSON.parse(document.getElementById("samples-index").textContent);
   const FLAG_WORDS = {
-    failed: "failed", truncated: "prompt truncated", unfinished: "cut off at the limit",
-    unfinished_thinking: "thinking unfinished", empty: "empty", lost_shots: "few-shot examples dropped", unparsed: "no answer found", looped: "repeats itself", doubled_start: "start doubled",
+    failed: "failed with an error", truncated: "prompt truncated", unfinished: "cut off at the limit",
+    unfinished_thinking: "thinking unfinished", empty: "empty", lost_shots: "few-shot examples dropped",
+    unparsed: "no answer found", looped: "repeats itself", doubled_start: "start doubled",
   };
   const bit = (flag) => 1 << index.flags.indexOf(flag);
   const get = (id) => document.getElementById(id);
   const status = get("sample-status");
   const state = {
-    task: null, number: -1, a: 0, b: 0, order: new Int32Array(0), place: 0, found: null, search: 0,
-    opened: new Set(), base: "", by: "words", touched: false,
+    task: null, a: 0, b: 0, order: new Int32Array(0), place: 0, found: null, search: 0, opening: 0,
+    opened: new Set(), base: "", by: "words", tokens: false, touched: false,
   };
-
-  // --- Packed pieces: in the page itself, or scripts beside it that call evalharnessShard.
-
-  const waiting = new Map();
-  const loading = new Map();
-  window.evalharnessShard = (name, data) => {
-    const resolve = waiting.get(name);
-    waiting.delete(name);
-    if (resolve) resolve(data);
-  };
-
-  // Equal data has one name, and may be asked for again before it is there.
-  function fetchPiece(name) {
-    const inside = document.getElementById(name);
-    if (inside) return Promise.resolve(inside.textContent);
-    if (!loading.has(name)) loading.set(name, loadShard(name).finally(() => loading.delete(name)));
-    return loading.get(name);
-  }
-
-  function loadShard(name) {
-    return new Promise((resolve, reject) => {
-      waiting.set(name, resolve);
-      const script = document.createElement("script");
-      script.src = `data/${name}.js`;
-      script.onload = () => { script.remove(); };
-      script.onerror = () => { script.remove(); reject(new Error(`data/${name}.js is missing`)); };
-      document.head.append(script);
-    });
-  }
-
-  async function unpack(name) {
-    const text = atob(await fetchPiece(name));
-    const packed = new Uint8Array(text.length);
-    for (let place = 0; place < text.length; place += 1) packed[place] = text.charCodeAt(place);
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  }
-
-  const decoded = new Map();
-  function readTexts(name) {
-    if (!decoded.has(name)) {
-      decoded.set(name, unpack(name).then((bytes) => JSON.parse(new TextDecoder().decode(bytes))));
-    }
-    const texts = decoded.get(name);
-    decoded.delete(name);
-    decoded.set(name, texts);
-    while (decoded.size > KEPT_PIECES) decoded.delete(decoded.keys().next().value);
-    return texts;
-  }
-
-  async function readTask(number) {
-    const task = index.tasks[number];
-    if (task.scores) return task;
-    const parts = await Promise.all(task.numbers.map((piece) => unpack(piece.name)));
-    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    task.numbers.forEach((piece, place) => bytes.set(parts[place], piece.first));
-    const cells = task.models.length * task.shown;
-    task.scores = new Float32Array(bytes.buffer, 0, cells);
-    task.flagsOf = new Uint16Array(bytes.buffer, 4 * cells, cells);
-    const ids = await Promise.all(task.ids.map(async (piece) => JSON.parse(new TextDecoder().decode(await unpack(piece.name)))));
-    task.names = ids.flat();
-    return task;
-  }
-
-  const columnOf = (model) => state.task.scores.subarray(model * state.task.shown, (model + 1) * state.task.shown);
   const score = (model, sample) => state.task.scores[model * state.task.shown + sample];
   const flags = (model, sample) => state.task.flagsOf[model * state.task.shown + sample];
+  const surprisal = (model, sample) => (state.task.surprisals ? state.task.surprisals[model * state.task.shown + sample] : NaN);
 
-  // --- Which samples, in which order.
+  // --- What is asked for: by the controls, and as the end of a link.
 
-  // Each pattern is given the columns of A and B and says which samples match; whole columns are
-  // looped over, since a call for each of 100,000 samples would be felt.
-  const upwards = () => state.task.higher_is_better || state.task.has_ideal;
-  const greater = (one, other) => one.map((value, sample) => value > other[sample]);
-  const flagged = (flag) => ({ flagsA, flagsB }) => flagsA.map((flags, sample) => ((flags | flagsB[sample]) & ~MISSING & bit(flag) ? 1 : 0));
-  const isRight = (column) => {
-    const best = Math.fround(state.task.best);
-    return column.map((value) => (value === best ? 1 : 0));
-  };
-  const PATTERNS = {
-    all: ["All samples", () => null],
-    ab: ["A better than B", ({ a, b }) => (upwards() ? greater(a, b) : greater(b, a))],
-    ba: ["B better than A", ({ a, b }) => (upwards() ? greater(b, a) : greater(a, b))],
-    same: ["A and B equal", ({ a, b }) => a.map((value, sample) => value === b[sample])],
-    right: ["A and B both right", ({ a, b }) => {
-      const other = isRight(b);
-      return isRight(a).map((value, sample) => value & other[sample]);
-    }],
-    wrong: ["Neither quite right", ({ a, b }) => {
-      const one = isRight(a), other = isRight(b);
-      return one.map((value, sample) => !value && !other[sample] && a[sample] === a[sample] && b[sample] === b[sample]);
-    }],
-    differ: ["Any two models differ", () => differing()],
-    failed: ["Failed in A or B", flagged("failed")],
-    unfinished: ["Cut off in A or B", flagged("unfinished")],
-    truncated: ["Prompt truncated in A or B", flagged("truncated")],
-    empty: ["Empty in A or B", flagged("empty")],
-    unparsed: ["No answer found in A or B", flagged("unparsed")],
-    looped: ["Repeats itself in A or B", flagged("looped")],
-  };
+  const typed = () => get("sample-text").value.trim().toLowerCase();
+  const ENDS = ["low", "high"];
 
-  function differing() {
-    const { shown, models } = state.task;
-    const first = new Float32Array(shown).fill(NaN), found = new Uint8Array(shown);
-    models.forEach((_, model) => {
-      const column = columnOf(model);
-      for (let sample = 0; sample < shown; sample += 1) {
-        const value = column[sample];
-        if (first[sample] !== first[sample]) first[sample] = value;
-        else if (value === value && value !== first[sample]) found[sample] = 1;
-      }
-    });
-    return found;
+  function range(name) {
+    const ends = ENDS.map((end) => get(`${name}-${end}`).valueAsNumber).map((value) => (Number.isNaN(value) ? null : value));
+    return ends.every((end) => end === null) ? null : ends;
   }
 
-  const ORDERS = {
-    place: "As in the data", difference: "Largest difference", low: "Lowest score of A", high: "Highest score of A",
-  };
-
-  // A score and a sample in one number, so that numbers can be sorted without a function: the bits
-  // of the score, turned so that they sort as it does, before 21 bits of the sample.
-  const AS_NUMBER = new Float32Array(1), AS_BITS = new Uint32Array(AS_NUMBER.buffer), SAMPLES = 2 ** 21;
-
-  function sorted(samples, kind) {
-    const a = columnOf(state.a), b = columnOf(state.b);
-    const keys = new Float64Array(samples.length);
-    for (let place = 0; place < samples.length; place += 1) {
-      const sample = samples[place], value = a[sample];
-      AS_NUMBER[0] = kind === "difference" ? -Math.abs(value - b[sample]) : kind === "high" ? -value : value;
-      const bits = AS_BITS[0];
-      const turned = AS_NUMBER[0] !== AS_NUMBER[0] ? 0xffffffff : bits >= 0x80000000 ? 0xffffffff - bits : bits + 0x80000000;
-      keys[place] = turned * SAMPLES + sample;
-    }
-    keys.sort();
-    return Int32Array.from(keys, (key) => key % SAMPLES);
+  function setRange(name, text) {
+    const ends = (text || "..").split("..");
+    ENDS.forEach((end, place) => { get(`${name}-${end}`).value = ends[place] || ""; });
   }
 
-  function select() {
-    const { names, shown, flagsOf } = state.task;
-    const flagsIn = (model) => flagsOf.subarray(model * shown, (model + 1) * shown);
-    const wanted = PATTERNS[get("pattern").value][1]({
-      a: columnOf(state.a), b: columnOf(state.b), flagsA: flagsIn(state.a), flagsB: flagsIn(state.b),
-    });
-    const typed = get("sample-text").value.trim().toLowerCase();
-    const chosen = new Int32Array(shown);
-    let count = 0;
-    for (let sample = 0; sample < shown; sample += 1) {
-      if (wanted && !wanted[sample]) continue;
-      if (state.found ? !state.found.has(sample) : typed && !names[sample].toLowerCase().includes(typed)) continue;
-      chosen[count] = sample;
-      count += 1;
-    }
-    const kind = get("order").value;
-    const matching = chosen.subarray(0, count);
-    state.order = kind === "place" ? matching : sorted(matching, kind);
+  function setFilters({ show, flag, order, score: scores, difference: differences }) {
+    const set = (list, value, otherwise) => {
+      list.value = value;
+      if (list.selectedIndex < 0) list.value = otherwise;
+    };
+    set(get("pattern"), show || "all", "all");
+    set(get("flag"), flag || "", "");
+    set(get("order"), order || "place", "place");
+    setRange("score", scores);
+    setRange("difference", differences);
+  }
+
+  // Everything that a link needs to show the same again; what is as usual is left out.
+  function address(sample) {
+    const { task } = state;
+    const written = (ends) => ends && ends.map((end) => end ?? "").join("..");
+    const asked = {
+      task: task.name, id: task.names[sample], a: task.models[state.a], b: task.models[state.b],
+      show: get("pattern").value === "all" ? "" : get("pattern").value, flag: get("flag").value,
+      order: get("order").value === "place" ? "" : get("order").value,
+      score: written(range("score")), difference: written(range("difference")), text: get("sample-text").value.trim(),
+    };
+    return new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
+  }
+
+  function asked() {
+    if (!location.hash.startsWith("#sample?")) return null;
+    const wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(8)));
+    return { ...wanted, number: index.tasks.findIndex((task) => task.name === wanted.task) };
   }
 
   async function refresh(place = 0) {
-    select();
+    state.order = sampleOrder.select(state.task, {
+      sides: [state.a, state.b], pattern: get("pattern").value, flag: get("flag").value ? bit(get("flag").value) : 0,
+      score: range("score"), difference: range("difference"), order: get("order").value, text: typed(), found: state.found,
+    });
     state.place = Math.max(0, Math.min(place, state.order.length - 1));
     showPage();
     await showSample();
   }
 
-  // --- The list.
+  function change() {
+    state.touched = true;
+    return refresh();
+  }
 
-  const cell = (text) => {
-    const element = document.createElement("td");
-    element.className = "number";
-    element.textContent = text;
-    return element;
-  };
+  // --- The list.
 
   function written(value) {
     if (Number.isNaN(value)) return "–";
@@ -201,39 +98,56 @@
     get("page-number").textContent = `${page + 1} of ${pages.toLocaleString("en")}`;
     get("page-before").disabled = page === 0;
     get("page-after").disabled = page + 1 >= pages;
+    get("bits-of-a").hidden = get("order").value !== "surprising";
     const lines = [];
-    for (let place = page * PAGE; place < Math.min(total, (page + 1) * PAGE); place += 1) {
-      const sample = state.order[place];
-      const line = document.createElement("tr");
-      const heading = document.createElement("th");
-      heading.scope = "row";
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...visible(state.task.names[sample]));
-      button.addEventListener("click", () => move(place));
-      heading.append(button);
-      if (place === state.place) {
-        line.className = "current";
-        button.setAttribute("aria-current", "true");
-      }
-      line.append(heading, cell(written(score(state.a, sample))), cell(written(score(state.b, sample))));
-      lines.push(line);
-    }
+    for (let place = page * PAGE; place < Math.min(total, (page + 1) * PAGE); place += 1) lines.push(line(place));
     body.replaceChildren(...lines);
     const current = body.querySelector(".current");
     if (current) {
-      const box = body.closest(".scroll");
-      const top = current.offsetTop - box.clientHeight / 2;
-      box.scrollTop = Math.max(0, top);
+      const around = body.closest(".scroll");
+      around.scrollTop = Math.max(0, current.offsetTop - around.clientHeight / 2);
     }
     say();
   }
 
+  function line(place) {
+    const sample = state.order[place];
+    const made = document.createElement("tr"), heading = document.createElement("th");
+    heading.scope = "row";
+    const button = element("button", state.task.names[sample]);
+    button.type = "button";
+    button.addEventListener("click", () => move(place));
+    heading.append(button);
+    if (place === state.place) {
+      made.className = "current";
+      button.setAttribute("aria-current", "true");
+    }
+    const figures = [written(score(state.a, sample)), written(score(state.b, sample))];
+    if (!get("bits-of-a").hidden) {
+      const bits = surprisal(state.a, sample);
+      figures.push(Number.isNaN(bits) ? "–" : sampleScores.bits(bits));
+    }
+    made.append(heading, ...figures.map((text) => element("td", text, "number")));
+    return made;
+  }
+
   function say() {
-    const { shown, total, metric } = state.task;
+    const { shown, total, metric, has_ideal: ideal, higher_is_better: higher } = state.task;
+    const chosen = (id) => get(id).selectedOptions[0].textContent;
+    const between = (name, words) => {
+      const ends = range(name);
+      return ends ? [`${words} from ${ends[0] ?? "any"} to ${ends[1] ?? "any"}`] : [];
+    };
+    const filters = [
+      ...(get("pattern").value === "all" ? [] : [chosen("pattern")]), ...(get("flag").value ? [chosen("flag")] : []),
+      ...between("score", "score of A"), ...between("difference", "A minus B"),
+      ...(typed() ? [`“${typed()}” in ${state.found ? "texts and names" : "names only"}`] : []),
+    ];
     const of = shown < total ? `${shown.toLocaleString("en")} of the task's ${total.toLocaleString("en")} samples are here. ` : "";
-    const count = state.order.length;
-    status.textContent = `${of}${count.toLocaleString("en")} of ${shown.toLocaleString("en")} match. Scores: ${metric}, ${state.task.has_ideal ? "neither way is better" : state.task.higher_is_better ? "higher is better" : "lower is better"}.`;
+    const which = filters.length ? ` (${filters.join("; ")})` : "";
+    const sorting = get("order").value === "place" ? "" : ` Order: ${chosen("order")}.`;
+    const direction = ideal ? "neither way is better" : higher ? "higher is better" : "lower is better";
+    status.textContent = `${of}${state.order.length.toLocaleString("en")} of ${shown.toLocaleString("en")} match${which}.${sorting} Scores: ${metric}, ${direction}.`;
   }
 
   async function move(place) {
@@ -242,73 +156,6 @@
     state.touched = true;
     showPage();
     await showSample();
-  }
-
-  // --- Texts: what cannot be seen is shown by its code point.
-
-  function visible(text) {
-    const parts = text.split(/((?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029])/u);
-    return parts.filter((part) => part !== "").map((part) => {
-      if (!/^(?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]$/u.test(part)) return document.createTextNode(part);
-      const mark = document.createElement("span");
-      mark.className = "hidden-character";
-      mark.textContent = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-      return mark;
-    });
-  }
-
-  function element(name, text, className) {
-    const made = document.createElement(name);
-    if (className) made.className = className;
-    if (text !== undefined) made.append(...visible(text));
-    return made;
-  }
-
-  function box(nodes, label) {
-    const made = document.createElement("pre");
-    made.className = "text";
-    made.dir = "auto";
-    made.tabIndex = 0;
-    made.setAttribute("role", "region");
-    made.setAttribute("aria-label", label);
-    if (state.task.language) made.lang = state.task.language;
-    made.append(...nodes);
-    return made;
-  }
-
-  // --- Differences: the longest common subsequence of words or characters.
-
-  const pieces = (text) => (state.by === "words" ? text.match(/\s+|[^\s]+/gu) || [] : [...text]);
-
-  function difference(base, text) {
-    const a = pieces(base), b = pieces(text);
-    if (a.length > LONGEST_DIFF || b.length > LONGEST_DIFF) return null;
-    const width = b.length + 1;
-    const common = new Uint16Array((a.length + 1) * width);
-    for (let i = a.length - 1; i >= 0; i -= 1) {
-      for (let j = b.length - 1; j >= 0; j -= 1) {
-        common[i * width + j] = a[i] === b[j]
-          ? common[(i + 1) * width + j + 1] + 1
-          : Math.max(common[(i + 1) * width + j], common[i * width + j + 1]);
-      }
-    }
-    const nodes = [];
-    let i = 0, j = 0, kind = "", held = "";
-    const put = (next, part) => {
-      if (next !== kind && held) {
-        nodes.push(...(kind ? [element(kind, held)] : visible(held)));
-        held = "";
-      }
-      kind = next;
-      held += part;
-    };
-    while (i < a.length || j < b.length) {
-      if (i < a.length && j < b.length && a[i] === b[j]) { put("", a[i]); i += 1; j += 1; }
-      else if (j === b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])) { put("del", a[i]); i += 1; }
-      else { put("ins", b[j]); j += 1; }
-    }
-    put("end", "");
-    return nodes;
   }
 
   // --- One sample.
@@ -320,19 +167,18 @@
       article.replaceChildren(element("p", "No sample matches."));
       return;
     }
-    const { task, place } = state;
-    const piece = task.texts.find(({ first, count }) => sample >= first && sample < first + count);
-    let texts;
+    const { task, place, order } = state;
+    let texts, tokens;
     try {
-      texts = (await readTexts(piece.name))[sample - piece.first];
+      texts = await samplePieces.item(task.texts, sample);
+      tokens = state.tokens ? await samplePieces.item(task.tokens, sample) : null;
     } catch (error) {
       article.replaceChildren(element("p", `The texts cannot be read: ${error.message}.`, "banner"));
       return;
     }
-    if (task !== state.task || place !== state.place) return;
-    const address = new URLSearchParams({ task: task.name, id: task.names[sample], a: task.models[state.a], b: task.models[state.b] });
-    if (state.touched) history.replaceState(null, "", `#sample?${address}`);
-    article.replaceChildren(...head(texts, sample), ...(guard() || content(texts, sample)));
+    if (task !== state.task || place !== state.place || order !== state.order) return;
+    if (state.touched) history.replaceState(null, "", `#sample?${address(sample)}`);
+    article.replaceChildren(...head(texts, sample), ...(guard() || content({ texts, tokens, sample })));
   }
 
   function head(texts, sample) {
@@ -349,24 +195,30 @@
     return [element("p", state.task.warning, "banner"), button];
   }
 
-  function content(texts, sample) {
+  function content(shown) {
+    const { texts } = shown;
     const models = state.task.models.map((_, model) => model);
     const order = [...new Set([state.a, state.b, ...models])].filter((model) => texts.o[model]);
     const wanted = [...new Set(texts.r.length ? texts.r : [texts.t])].filter((text) => text !== "");
     const parts = prompts(texts, texts.o[order[0]] ? texts.o[order[0]][0] : 0);
-    if (wanted.length) {
-      parts.push(element("h4", "Reference"), ...wanted.slice(0, 8).map((text) => box(visible(text), "Reference")));
-      if (wanted.length > 8) parts.push(element("p", `and ${wanted.length - 8} more`, "quiet"));
+    const ofOptions = options(shown, order);
+    // Among options the right one is marked.
+    if (wanted.length && !(ofOptions.length && texts.g.length)) {
+      parts.push(element("h4", "Reference"), ...wanted.slice(0, SHOWN_REFERENCES).map((text) => textBox(visible(text), "Reference")));
+      if (wanted.length > SHOWN_REFERENCES) parts.push(element("p", `and ${wanted.length - SHOWN_REFERENCES} more`, "quiet"));
     }
-    parts.push(element("h4", "Outputs"), comparing(texts, order, wanted));
-    const outputs = document.createElement("div");
-    outputs.className = "outputs";
-    outputs.append(...order.map((model) => output(texts, model, sample, wanted)));
-    parts.push(outputs);
+    parts.push(...ofOptions);
+    const wrote = order.filter((model) => texts.o[model][1].length);
+    parts.push(...tools(shown, wrote, wanted));
+    const outputs = element("div", undefined, "outputs");
+    outputs.append(...order.map((model) => output(shown, model, wanted)).filter((card) => card));
+    if (outputs.childElementCount) parts.push(outputs);
     const absent = models.filter((model) => !texts.o[model]).map((model) => state.task.models[model]);
     if (absent.length) parts.push(element("p", `Not asked: ${absent.join(", ")}.`, "quiet"));
     return parts;
   }
+
+  const textBox = (nodes, label) => box(nodes, label, state.task.language);
 
   function prompts(texts, ours) {
     return texts.p.flatMap((prompt, number) => {
@@ -375,31 +227,79 @@
       const text = prompt.join("\n――\n");
       const folded = document.createElement("details");
       if (number !== ours) {
-        folded.append(element("summary", title), box(visible(text), title));
+        folded.append(element("summary", title), textBox(visible(text), title));
         return [folded];
       }
-      if (text.length <= SHOWN_OF_PROMPT) return [element("h4", title), box(visible(text), title)];
+      if (text.length <= SHOWN_OF_PROMPT) return [element("h4", title), textBox(visible(text), title)];
       const cut = text.indexOf("\n", text.length - SHOWN_OF_PROMPT) + 1 || text.length - SHOWN_OF_PROMPT;
-      folded.append(element("summary", `The beginning of the prompt, ${cut.toLocaleString("en")} characters`), box(visible(text.slice(0, cut)), "Beginning of the prompt"));
-      return [element("h4", title), folded, box(visible(text.slice(cut)), title)];
+      folded.append(element("summary", `The beginning of the prompt, ${cut.toLocaleString("en")} characters`), textBox(visible(text.slice(0, cut)), "Beginning of the prompt"));
+      return [element("h4", title), folded, textBox(visible(text.slice(cut)), title)];
     });
   }
 
-  function comparing(texts, order, wanted) {
-    const row = document.createElement("div");
-    row.className = "tools";
-    const choices = [["", "nothing"], ...(wanted.length ? [["reference", "the reference"]] : []), ...order.map((model) => [String(model), state.task.models[model]])];
-    if (!choices.some(([value]) => value === state.base)) state.base = "";
-    row.append(chooser("Mark differences from", choices, state.base, (value) => { state.base = value; showSample(); }));
-    row.append(chooser("by", [["words", "words"], ["characters", "characters"]], state.by, (value) => { state.by = value; showSample(); }));
-    return row;
+  // What stands above a model's answers: its name, its score and what is to be known of them.
+  function nameOf(model) {
+    const side = model === state.a ? "A · " : model === state.b ? "B · " : "";
+    return `${side}${state.task.models[model]}`;
   }
 
-  function chooser(name, choices, value, change) {
+  function heading(model, sample) {
+    const bits = surprisal(model, sample);
+    return [
+      element("strong", nameOf(model)), element("span", written(score(model, sample))),
+      ...(Number.isNaN(bits) ? [] : [element("span", `${sampleScores.bits(bits)} bits a token`, "quiet")]),
+      ...index.flags.filter((flag) => flags(model, sample) & bit(flag)).map((flag) => element("span", FLAG_WORDS[flag], "flag")),
+    ];
+  }
+
+  function options({ texts, sample }, order) {
+    const scored = order.filter((model) => texts.o[model][4]);
+    if (!scored.length) return [];
+    const { rules } = state.task;
+    const models = scored.map((model) => ({ heading: heading(model, sample), rule: rules[model], options: texts.o[model][4] }));
+    const notes = [...new Set(scored.map((model) => rules[model].note))];
+    if (scored.some((model) => !Number.isNaN(surprisal(model, sample)))) notes.push("Bits a token: mean surprisal of the right option, or of all options where none is right.");
+    return [
+      element("h4", "Options"),
+      sampleScores.options(texts.c, texts.g, models, state.task.language),
+      ...notes.map((note) => element("p", note, "quiet")),
+    ];
+  }
+
+  // --- What models wrote, and what marks it.
+
+  function tools({ tokens }, wrote, wanted) {
+    const row = element("div", undefined, "tools marks");
+    if (wrote.length) {
+      const choices = [["", "nothing"], ...(wanted.length ? [["reference", "the reference"]] : []), ...wrote.map((model) => [String(model), state.task.models[model]])];
+      if (!choices.some(([value]) => value === state.base)) state.base = "";
+      row.append(chooser("Mark differences from", choices, state.base, (value) => { state.base = value; showSample(); }));
+      row.append(chooser("by", [["words", "words"], ["characters", "characters"]], state.by, (value) => { state.by = value; showSample(); }));
+    }
+    if (state.task.surprising) {
+      const label = element("label", undefined, "check"), toggle = element("input");
+      toggle.type = "checkbox";
+      toggle.id = "show-tokens";
+      toggle.checked = state.tokens;
+      toggle.addEventListener("change", async () => {
+        state.tokens = toggle.checked;
+        await showSample();
+        get("show-tokens").focus();
+      });
+      label.append(toggle, " Colour tokens by surprisal");
+      row.append(label);
+    }
+    const parts = wrote.length ? [element("h4", "Outputs")] : [];
+    if (row.childElementCount) parts.push(row);
+    if (state.tokens) parts.push(tokens ? sampleScores.legend(index.steps) : element("p", "The tokens of this sample are not in this report; its texts are shown.", "quiet"));
+    return parts;
+  }
+
+  function chooser(name, choices, value, choose) {
     const label = element("label", `${name} `, "field");
     const list = document.createElement("select");
     fill(list, choices, value);
-    list.addEventListener("change", () => change(list.value));
+    list.addEventListener("change", () => choose(list.value));
     label.append(list);
     return label;
   }
@@ -414,101 +314,127 @@
     list.value = value;
   }
 
-  function output(texts, model, sample, wanted) {
-    const [, responses, extracted, error] = texts.o[model];
-    const card = document.createElement("div");
-    card.className = model === state.a || model === state.b ? "output side" : "output";
-    const header = document.createElement("header");
-    const side = model === state.a ? "A · " : model === state.b ? "B · " : "";
-    const name = `${side}${state.task.models[model]}`;
-    header.append(element("strong", name), element("span", written(score(model, sample))));
-    index.flags.forEach((flag) => {
-      if (flags(model, sample) & bit(flag)) header.append(element("span", FLAG_WORDS[flag], "flag"));
-    });
-    card.append(header);
-    if (error) card.append(element("p", error, "banner"));
+  // Null for a model of which all stands among the options.
+  function output({ texts, tokens, sample }, model, wanted) {
+    const [, responses, extracted, error, scored, alone] = texts.o[model];
+    const [ofTexts, ofOptions, ofAlone] = (tokens && tokens[model]) || [[], [], []];
+    const name = nameOf(model);
+    const strip = (packed, label) => (packed ? [sampleScores.strip(packed, label, { steps: index.steps, language: state.task.language })] : []);
+    const parts = error ? [element("p", error, "banner")] : [];
     responses.forEach((text, number) => {
       const label = responses.length > 1 ? `${name}, response ${number + 1}` : name;
-      card.append(box(marked(texts, text, number, model, wanted) || visible(text), label));
+      const coloured = strip(ofTexts[number], label);
+      const base = baseOf(texts, number, model, wanted);
+      if (base !== null || !coloured.length) parts.push(...outputText(text, base, label));
+      parts.push(...coloured);
     });
     const answers = extracted ? extracted.filter((text, place) => text !== responses[place]) : [];
-    if (answers.length) card.append(element("h4", "Extracted answer"), ...answers.map((text) => box(visible(text), `${name}, extracted answer`)));
+    if (answers.length) parts.push(element("h4", "Extracted answer"), ...answers.map((text) => textBox(visible(text), `${name}, extracted answer`)));
+    ofOptions.forEach((packed, place) => {
+      if (packed) parts.push(element("h4", `Option ${place + 1}${texts.g.includes(place) ? ", right" : ""}`), ...strip(packed, `${name}, option ${place + 1}`));
+    });
+    alone.forEach(([text, value], place) => parts.push(sampleScores.alone(text, value), ...strip(ofAlone[place], `${name}, scored text ${place + 1}`)));
+    if (!parts.length && scored) return null;
+    const card = element("div", undefined, model === state.a || model === state.b ? "output side" : "output");
+    const header = element("header");
+    header.append(...heading(model, sample));
+    card.append(header, ...parts);
     return card;
   }
 
-  function marked(texts, text, number, model, wanted) {
+  // The text that an output is to be compared with, or null for none.
+  function baseOf(texts, number, model, wanted) {
     if (state.base === "" || state.base === String(model)) return null;
     const base = state.base === "reference" ? wanted[0] : texts.o[Number(state.base)][1][number];
-    return base === undefined ? null : difference(base, text);
+    return base === undefined ? null : base;
+  }
+
+  function outputText(text, base, label) {
+    if (base === null) return [textBox(visible(text), label)];
+    const marked = difference(base, text, state.by, state.task.language);
+    if (marked) return [textBox(marked, label)];
+    return [textBox(visible(text), label), element("p", `Too long to mark differences by ${state.by}.`, "quiet")];
   }
 
   // --- Searching all texts: one piece after another, so that few are in memory.
 
+  function holds(value, text) {
+    if (typeof value === "string") return value.toLowerCase().includes(text);
+    return value !== null && typeof value === "object" && Object.values(value).some((one) => holds(one, text));
+  }
+
   async function searchTexts() {
-    const typed = get("sample-text").value.trim().toLowerCase();
+    const text = typed();
     const mine = (state.search += 1);
     state.found = null;
-    if (!typed) {
-      await refresh();
+    if (!text) {
+      await change();
       return;
     }
     const found = new Set();
     const { task } = state;
     for (let number = 0; number < task.texts.length; number += 1) {
       const { name, first } = task.texts[number];
-      const samples = await readTexts(name);
+      const samples = await samplePieces.items(name);
       if (mine !== state.search || task !== state.task) return;
       samples.forEach((sample, place) => {
-        const inside = JSON.stringify(sample).toLowerCase().includes(JSON.stringify(typed).slice(1, -1));
-        if (inside || task.names[first + place].toLowerCase().includes(typed)) found.add(first + place);
+        if (holds(sample, text) || task.names[first + place].toLowerCase().includes(text)) found.add(first + place);
       });
       status.textContent = `Searched ${number + 1} of ${task.texts.length} parts, ${found.size} samples found.`;
     }
     state.found = found;
-    await refresh();
+    await change();
   }
 
   // --- Controls.
 
   async function openTask(number, wanted = {}) {
     status.textContent = "Unpacking the scores…";
+    const mine = (state.opening += 1);
     try {
-      state.task = await readTask(number);
+      const task = await samplePieces.readTask(index.tasks[number]);
+      // Another one may have been asked for since.
+      if (mine !== state.opening) return;
+      state.task = task;
     } catch (error) {
       status.textContent = `The samples cannot be read: ${error.message}.`;
       return;
     }
-    state.number = number;
     state.found = null;
+    state.search += 1;
+    fillControls(number, wanted);
+    if (wanted.text) await searchTexts();
+    else await refresh();
+    const sample = state.task.names.indexOf(wanted.id);
+    if (wanted.id !== undefined) {
+      const place = state.order.indexOf(sample);
+      if (place > 0) await refresh(place);
+      if (place < 0) status.textContent = `The sample ${wanted.id} is not ${sample < 0 ? "here" : "among those that match"}. ${status.textContent}`;
+    }
+    if (wanted.show) viewer.scrollIntoView();
+  }
+
+  function fillControls(number, wanted) {
+    const { task } = state;
     get("sample-task").value = String(number);
-    const models = state.task.models.map((name, model) => [String(model), name]);
-    const known = (name, otherwise) => (state.task.models.includes(name) ? state.task.models.indexOf(name) : otherwise);
+    const models = task.models.map((name, model) => [String(model), name]);
+    const known = (name, otherwise) => (task.models.includes(name) ? task.models.indexOf(name) : otherwise);
     state.a = known(wanted.a, 0);
     state.b = known(wanted.b, Math.min(1, models.length - 1));
     fill(get("model-a"), models, String(state.a));
     fill(get("model-b"), models, String(state.b));
-    const usable = Object.entries(PATTERNS).filter(([key]) => !["right", "wrong"].includes(key) || state.task.best !== null);
-    PATTERNS.ab[0] = state.task.has_ideal ? "A higher than B" : "A better than B";
-    PATTERNS.ba[0] = state.task.has_ideal ? "B higher than A" : "B better than A";
-    const pattern = usable.some(([key]) => key === wanted.show) ? wanted.show : "all";
-    fill(get("pattern"), usable.map(([key, [text]]) => [key, text]), pattern);
-    if (wanted.order in ORDERS) get("order").value = wanted.order;
-    get("sample-text").value = "";
-    select();
-    const sample = state.task.names.indexOf(wanted.id);
-    if (wanted.id !== undefined && sample < 0) {
-      await refresh();
-      status.textContent = `The sample ${wanted.id} is not here. ${status.textContent}`;
-      return;
+    fill(get("pattern"), sampleOrder.patterns(task), "all");
+    fill(get("flag"), [["", "any or none"], ...index.flags.map((flag) => [flag, FLAG_WORDS[flag]])], "");
+    fill(get("order"), sampleOrder.orders(task), "place");
+    setFilters(wanted);
+    get("sample-text").value = wanted.text || "";
+    const verb = task.has_ideal ? "above" : "beats";
+    const words = { ab: `A ${verb} B most`, ba: `B ${verb} A most` };
+    for (const button of presets) {
+      const { order } = button.dataset;
+      button.textContent = words[order] || button.textContent;
+      button.hidden = (order in words && models.length < 2) || (order === "worst" && task.has_ideal) || (order === "surprising" && !task.surprisals);
     }
-    await refresh(Math.max(0, state.order.indexOf(sample)));
-    if (wanted.show) viewer.scrollIntoView();
-  }
-
-  function asked() {
-    if (!location.hash.startsWith("#sample?")) return null;
-    const wanted = Object.fromEntries(new URLSearchParams(location.hash.slice(8)));
-    return { ...wanted, number: index.tasks.findIndex((task) => task.name === wanted.task) };
   }
 
   document.addEventListener("keydown", (event) => {
@@ -523,6 +449,7 @@
     actions[event.key]();
   });
 
+  const presets = viewer.querySelectorAll("button[data-order]");
   const turn = (by) => move((Math.floor(state.place / PAGE) + by) * PAGE);
   get("page-before").addEventListener("click", () => turn(-1));
   get("page-after").addEventListener("click", () => turn(1));
@@ -530,14 +457,33 @@
   get("close-help").addEventListener("click", () => get("help").close());
   get("find").addEventListener("click", searchTexts);
   get("sample-text").addEventListener("keydown", (event) => { if (event.key === "Enter") searchTexts(); });
-  get("sample-text").addEventListener("input", () => { state.found = null; state.search += 1; refresh(); });
-  get("pattern").addEventListener("change", () => refresh());
-  get("order").addEventListener("change", () => refresh());
-  get("sample-task").addEventListener("change", (event) => openTask(Number(event.target.value)));
-  for (const side of ["a", "b"]) {
-    get(`model-${side}`).addEventListener("change", (event) => { state[side] = Number(event.target.value); refresh(); });
+  get("sample-text").addEventListener("input", () => { state.found = null; state.search += 1; change(); });
+  for (const id of ["pattern", "flag", "order"]) get(id).addEventListener("change", change);
+  for (const name of ["score", "difference"]) {
+    for (const end of ENDS) get(`${name}-${end}`).addEventListener("input", change);
   }
-  fill(get("order"), Object.entries(ORDERS), "place");
+  for (const button of presets) {
+    button.addEventListener("click", () => {
+      const { pattern, order } = button.dataset;
+      const worst = sampleOrder.upwards(state.task) ? "low" : "high";
+      setFilters({ show: pattern, order: order === "worst" ? worst : order });
+      change();
+    });
+  }
+  get("everything").addEventListener("click", () => {
+    setFilters({});
+    get("sample-text").value = "";
+    state.found = null;
+    state.search += 1;
+    change();
+  });
+  get("sample-task").addEventListener("change", (event) => {
+    state.touched = true;
+    openTask(Number(event.target.value));
+  });
+  for (const side of ["a", "b"]) {
+    get(`model-${side}`).addEventListener("change", (event) => { state[side] = Number(event.target.value); change(); });
+  }
   fill(get("sample-task"), index.tasks.map((task, number) => [String(number), task.name]), "0");
   viewer.hidden = false;
   const follow = () => { const wanted = asked(); if (wanted) openTask(Math.max(0, wanted.number), wanted); };

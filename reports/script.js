@@ -39,6 +39,8 @@ document.addEventListener("keydown", (event) => {
   const family = document.getElementById("family");
   const heat = document.getElementById("heat");
   const status = document.getElementById("shown");
+  const choices = [...document.querySelectorAll("#tools select[data-choice]")];
+  const own = (select) => [...select.options].find((option) => option.defaultSelected).value;
   const view = { column: -1, descending: false, hidden: new Set() };
   const nameOf = (row) => row.cells[0].firstChild.textContent.trim();
 
@@ -172,6 +174,7 @@ document.addEventListener("keydown", (event) => {
     if (search.value) state.set("model", search.value);
     if (family && family.value) state.set("family", family.value);
     if (view.column >= 0) state.set("sort", `${view.descending ? "-" : ""}${headings[view.column].dataset.name}`);
+    for (const one of choices) if (one.value !== own(one)) state.set(one.dataset.choice, one.value);
     view.address = `#view?${state}`;
   }
 
@@ -184,6 +187,11 @@ document.addEventListener("keydown", (event) => {
     view.descending = sort.startsWith("-");
     const name = view.descending ? sort.slice(1) : sort;
     view.column = headings.findIndex((heading) => heading.dataset.name === name);
+    for (const one of choices) {
+      const asked = state.get(one.dataset.choice);
+      one.value = [...one.options].some((option) => option.value === asked) ? asked : own(one);
+    }
+    document.dispatchEvent(new Event("recalled"));
   }
 
   document.getElementById("share").addEventListener("click", async () => {
@@ -202,7 +210,7 @@ document.addEventListener("keydown", (event) => {
     const columns = headings.map((_, column) => column).filter(isShown);
     const shown = [...body.rows].filter((row) => !row.hidden && !row.classList.contains("series"));
     return {
-      names: columns.map((column) => headings[column].dataset.name),
+      names: columns.map((column) => headings[column].dataset.title || headings[column].dataset.name),
       rows: shown.map((row) => columns.map((column) => {
         const cell = row.cells[column];
         if (!column) return { text: nameOf(row), number: null, half: "", best: false };
@@ -278,4 +286,6 @@ document.addEventListener("keydown", (event) => {
   recall();
   apply();
   window.addEventListener("hashchange", () => { recall(); apply(); });
+  // Another baseline, level or aggregate, which choices.js shows, changes what is sorted by.
+  document.addEventListener("chosen", apply);
 })();

@@ -7,12 +7,14 @@ import pytest
 
 from evalharness.errors import DataError
 from evalharness.measurement import Answered, measure_task
+from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.question_answering import EXACT_MATCH
 from evalharness.preparation import prepare
 from evalharness.records import (
     DataIdentity,
     Failure,
     GenerationResponse,
+    LogLikelihoodResponse,
     Outcome,
     Request,
     Row,
@@ -22,7 +24,7 @@ from evalharness.records import (
     whole_prompt,
 )
 from evalharness.results import SampleRow, TaskResult
-from evalharness.samples import generation
+from evalharness.samples import generation, multiple_choice
 from evalharness.shots import with_shots
 
 
@@ -109,6 +111,24 @@ def test_the_stored_prompt_is_what_the_model_was_given() -> None:
         [f"{shots * 2}3?"],
     ]
     assert rows[3].failed
+
+
+def test_options_are_stored_with_the_text_that_was_scored_of_each_and_the_right_ones() -> None:
+    """A report of the run has nothing else to say which option a log-probability is of."""
+
+    def choice(_row: Row) -> Sample:
+        return multiple_choice(id="1", prompt="2 and 2?", choices=["3", "4", "four"], gold=[1, 2])
+
+    task = prepare(replace(TASK, sample=choice), limit=1, num_fewshot=0, seed=0)
+    answers = [
+        Answered(instance, LogLikelihoodResponse(-1.0, 1, greedy=True), False)
+        for instance in task.instances()
+    ]
+    task = replace(task, task=replace(task.task, metrics=(ACCURACY,)))
+    _, (row,) = measure_task(task, answers, seed=0, peak_memory_bytes=0, render=render)
+    assert row.choices == ["3", "4", "four"]
+    assert row.gold == [1, 2]
+    assert row.continuations == [" 3", " 4", " four"]
 
 
 def test_a_signature_that_depends_on_the_samples_is_that_of_all_of_them() -> None:

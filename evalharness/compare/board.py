@@ -6,9 +6,10 @@ that finds fewer differences, never more certain ones.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Literal
 
 import numpy as np
 
@@ -24,51 +25,74 @@ from evalharness.statistics.boards import (
     place_by_draws,
     place_by_errors,
     shared_draws,
+    shared_win_draws,
 )
-from evalharness.statistics.ranking import rank_models
-from evalharness.statistics.task_means import TaskMean, mean_of_families, mean_of_tasks
+from evalharness.statistics.ranking import rank_at_levels
+from evalharness.statistics.task_means import TaskMean, family_shares, weighted_mean
 
 DRAWS = 1000
+LEVELS = (0.1, 0.05, 0.01)
+"""The levels that readers may ask for besides the one of the board."""
+
+Aggregate = Literal["tasks", "families", "wins"]
+"""Means over tasks, means over the means of families, and rates of won samples over tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run stands over all aggregated tasks; means are in percent of each metric's range.
+    """Where a run stands by one aggregate; the mean is in percent, its interval by 1 - alpha."""
 
-    of_families  every family counts the same; None without samples
-    win_rate     the mean share of samples won against the others; NaN where it is not known
-    """
-
-    of_tasks: TaskMean
-    of_families: TaskMean | None
-    win_rate: float
+    mean: TaskMean
     placing: Placing
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What is known of all runs together.
+    """What is known of all runs together, by tests at several levels, of which `alpha` is one.
 
-    rankings    of each task whose samples could be compared
-    aggregated  the tasks that the means are of: what has a scale and can be compared
-    places      of the runs that have a score on every aggregated task, by label
-    paired      whether the places come from samples, or from standard errors alone
-    left_out    why a task has no ranking
+    rankings_at  by level, of each task whose samples could be compared
+    aggregated   the tasks that the means are of: what has a scale and can be compared
+    places_at    by aggregate and level, of the runs that have a score on every aggregated task, by
+                 label; aggregates that need samples are missing where these are
+    paired       whether the places come from samples, or from standard errors alone
+    left_out     why a task has no ranking
     """
 
-    rankings: dict[str, Ranking]
+    alpha: float
+    rankings_at: Mapping[float, Mapping[str, Ranking]]
     aggregated: tuple[str, ...]
-    places: dict[str, Place]
+    places_at: Mapping[tuple[Aggregate, float], Mapping[str, Place]]
     paired: bool
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def rankings(self) -> Mapping[str, Ranking]:
+        """The rankings of tasks at the board's own level."""
+        return self.rankings_at[self.alpha]
+
+    @property
+    def places(self) -> Mapping[str, Place]:
+        """Where runs stand by the mean over tasks, at the board's own level."""
+        return self.places_at.get(("tasks", self.alpha), {})
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        """The levels, from the one that finds most."""
+        return tuple(sorted(self.rankings_at, reverse=True))
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """The aggregates by which runs stand somewhere."""
+        return tuple(dict.fromkeys(aggregate for aggregate, _ in self.places_at))
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """A task whose samples were compared, with its resamples (m, DRAWS) in the order of labels."""
+    """A task whose samples were compared: rankings by level, and by label resamples (DRAWS,)."""
 
-    ranking: Ranking
+    rankings: dict[float, Ranking]
     draws: dict[str, Values]
+    win_draws: dict[str, Values]
     clusters: int
 
 
@@ -80,13 +104,14 @@ def build_board(
     A metric with an ideal in the middle has no ranking: its tests say what differs, not what is
     better.
     """
+    alphas = tuple(dict.fromkeys((alpha, *LEVELS)))
     ranked: dict[str, _Ranked] = {}
     left_out: list[LeftOut] = []
     for task in tasks:
         having = [run for run in runs if task in run.results.tasks]
         if len(having) < 2 or _primary(having[0], task)[1].ideal is not None:
             continue
-        found = _rank(task, having, catalogue, alpha)
+        found = _rank(task, having, catalogue, alphas)
         if isinstance(found, LeftOut):
             left_out.append(found)
         else:
@@ -97,14 +122,21 @@ def build_board(
         task in ranked and all(run.label in ranked[task].draws for run in complete)
         for task in scaled
     )
-    if len(complete) < 2:
-        places = {}
-    elif paired:
-        places = _places_by_draws(complete, scaled, ranked, alpha)
-    else:
-        places = _places_by_errors(complete, scaled, alpha)
-    rankings = {task: found.ranking for task, found in ranked.items()}
-    return Board(rankings, scaled, places, paired, tuple(left_out))
+    places: dict[tuple[Aggregate, float], dict[str, Place]] = {}
+    if len(complete) >= 2:
+        place = _places_by_draws if paired else _places_by_errors
+        places = place(complete, scaled, ranked, alphas)
+    return Board(
+        alpha=alpha,
+        rankings_at={
+            level: {task: found.rankings[level] for task, found in ranked.items()}
+            for level in alphas
+        },
+        aggregated=scaled,
+        places_at=places,
+        paired=paired,
+        left_out=tuple(left_out),
+    )
 
 
 def _primary(run: ComparedRun, task: str) -> tuple[str, MetricResult]:
@@ -133,7 +165,7 @@ def _percent(metric: MetricResult, values: Values) -> Values:
 
 
 def _rank(
-    task: str, runs: Sequence[ComparedRun], catalogue: Catalogue, alpha: float
+    task: str, runs: Sequence[ComparedRun], catalogue: Catalogue, alphas: Sequence[float]
 ) -> _Ranked | LeftOut:
     first = runs[0]
     name, result = _primary(first, task)
@@ -144,18 +176,28 @@ def _rank(
         return LeftOut(task, name, first.label, str(error))
     if not len(groups):
         return LeftOut(task, name, first.label, "no sample was answered by all models")
-    standings = rank_models(metric, models, groups, seed=0, alpha=alpha)
-    drawn = shared_draws(metric, models, groups, seed=0, replicates=DRAWS)
     labels = [run.label for run in runs]
-    ranking = Ranking(
-        task=task,
-        metric=name,
-        metric_result=result,
-        n=len(groups),
-        standings=dict(zip(labels, standings, strict=True)),
-        mismatches=(),
+    rankings = {
+        alpha: Ranking(
+            task=task,
+            metric=name,
+            metric_result=result,
+            n=len(groups),
+            standings=dict(zip(labels, standings, strict=True)),
+            mismatches=(),
+        )
+        for alpha, standings in rank_at_levels(
+            metric, models, groups, seed=0, alphas=alphas
+        ).items()
+    }
+    drawn = shared_draws(metric, models, groups, seed=0, replicates=DRAWS)
+    wins = shared_win_draws(metric, models, groups, seed=0, replicates=DRAWS)
+    return _Ranked(
+        rankings,
+        dict(zip(labels, drawn, strict=True)),
+        dict(zip(labels, wins, strict=True)),
+        len(np.unique(groups)),
     )
-    return _Ranked(ranking, dict(zip(labels, drawn, strict=True)), len(np.unique(groups)))
 
 
 def _aligned(
@@ -164,7 +206,7 @@ def _aligned(
     """The statistics of the samples that none of the runs failed, and their groups."""
     stored = []
     for run in runs:
-        samples = read_samples(run.folder, task, [metric.name])
+        samples = read_samples(run.origin(task).folder, task, [metric.name])
         check_reproduced(metric, run.results.tasks[task].metrics[metric.name], samples)
         stored.append(samples)
     first, *others = stored
@@ -180,49 +222,64 @@ def _aligned(
 # --- All tasks -----------------------------------------------------------------------------------
 
 
+_Places = dict[tuple[Aggregate, float], dict[str, Place]]
+
+
 def _places_by_draws(
-    runs: Sequence[ComparedRun], tasks: Sequence[str], ranked: dict[str, _Ranked], alpha: float
-) -> dict[str, Place]:
+    runs: Sequence[ComparedRun],
+    tasks: Sequence[str],
+    ranked: Mapping[str, _Ranked],
+    alphas: Sequence[float],
+) -> _Places:
     families = [runs[0].results.tasks[task].family for task in tasks]
-    means, by_family, drawn = [], [], []
-    for run in runs:
-        metrics = [_primary(run, task)[1] for task in tasks]
-        values = list(_scaled_values(run, tasks))
-        draws = [
-            _percent(metric, ranked[task].draws[run.label])
-            for metric, task in zip(metrics, tasks, strict=True)
-        ]
-        means.append(mean_of_tasks(values, draws, 1 - alpha))
-        by_family.append(mean_of_families(values, draws, families, 1 - alpha))
-        drawn.append(np.mean(draws, axis=0))
-    placings = place_by_draws(
-        np.array([mean.value for mean in means]),
-        np.stack(drawn),
-        clusters=min(ranked[task].clusters for task in tasks),
-        alpha=alpha,
-    )
-    rates = [
-        float(np.mean([ranked[task].ranking.standings[run.label].win_rate for task in tasks]))
+    scores = [list(_scaled_values(run, tasks)) for run in runs]
+    draws = [
+        [_percent(_primary(run, task)[1], ranked[task].draws[run.label]) for task in tasks]
         for run in runs
     ]
-    return {
-        run.label: Place(mean, family, rate, placing)
-        for run, mean, family, rate, placing in zip(
-            runs, means, by_family, rates, placings, strict=True
-        )
+    rates = [[100 * _win_rate(run, ranked[task]) for task in tasks] for run in runs]
+    win_draws = [[100 * ranked[task].win_draws[run.label] for task in tasks] for run in runs]
+    even, by_family = np.full(len(tasks), 1 / len(tasks)), family_shares(families)
+    aggregates: dict[Aggregate, tuple[Values, list[list[float]], list[list[Values]]]] = {
+        "tasks": (even, scores, draws),
+        "families": (by_family, scores, draws),
     }
+    if np.isfinite(rates).all():
+        aggregates["wins"] = (even, rates, win_draws)
+    clusters = min(ranked[task].clusters for task in tasks)
+    found: _Places = {}
+    for aggregate, (shares, values, drawn) in aggregates.items():
+        means = np.array([shares @ np.asarray(one) for one in values])
+        resampled = np.stack([shares @ np.asarray(one) for one in drawn])
+        placed = place_by_draws(means, resampled, clusters=clusters, alphas=alphas)
+        for alpha, placings in placed.items():
+            found[aggregate, alpha] = {
+                run.label: Place(weighted_mean(shares, own, of_run, 1 - alpha), placing)
+                for run, own, of_run, placing in zip(runs, values, drawn, placings, strict=True)
+            }
+    return found
+
+
+def _win_rate(run: ComparedRun, ranked: _Ranked) -> float:
+    return next(iter(ranked.rankings.values())).standings[run.label].win_rate
 
 
 def _places_by_errors(
-    runs: Sequence[ComparedRun], tasks: Sequence[str], alpha: float
-) -> dict[str, Place]:
+    runs: Sequence[ComparedRun],
+    tasks: Sequence[str],
+    _ranked: Mapping[str, _Ranked],
+    alphas: Sequence[float],
+) -> _Places:
     values = np.array([np.mean(list(_scaled_values(run, tasks))) for run in runs])
     errors = np.array([_error_of_mean(run, tasks) for run in runs])
     samples = min(run.results.tasks[task].n for run in runs for task in tasks)
-    places = place_by_errors(values, errors, clusters=samples, alpha=alpha)
+    placed = place_by_errors(values, errors, clusters=samples, alphas=alphas)
     return {
-        run.label: Place(TaskMean(float(value), interval, len(tasks)), None, math.nan, placing)
-        for run, value, (placing, interval) in zip(runs, values, places, strict=True)
+        ("tasks", alpha): {
+            run.label: Place(TaskMean(float(value), interval, len(tasks)), placing)
+            for run, value, (placing, interval) in zip(runs, values, places, strict=True)
+        }
+        for alpha, places in placed.items()
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from evalharness.compare.memory import Memory
 from evalharness.compare.overall import overall
 from evalharness.compare.records import (
     ComparedRun,
@@ -12,10 +13,11 @@ from evalharness.compare.records import (
     Settings,
     TaskFindings,
 )
-from evalharness.compare.tasks import compare_task
+from evalharness.compare.tasks import compare_task, open_task, rows_of
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.statistics.corrections import Correction, corrected
+from evalharness.statistics.power import smallest_detectable_effect
 
 
 def compare_runs(
@@ -25,11 +27,53 @@ def compare_runs(
 
     What cannot be compared is left out and said. Raises UsageError for a metric that no task has.
     """
-    baseline, *others = runs
     findings = [
         compare_task(task, metrics, runs, catalogue, settings)
-        for task, metrics in _chosen_metrics(baseline, settings).items()
+        for task, metrics in _chosen_metrics(runs[0], settings).items()
     ]
+    return _comparison(runs, findings, settings)
+
+
+def compare_with_each(
+    runs: Sequence[ComparedRun], catalogue: Catalogue, settings: Settings
+) -> tuple[Comparison, ...]:
+    """For each run what `compare_runs` finds with it as the baseline, rankings apart.
+
+    Every pair is tested once. Raises UsageError as `compare_runs` does.
+    """
+    chosen = {run.label: _chosen_metrics(run, settings) for run in runs}
+    findings: dict[str, list[TaskFindings]] = {run.label: [] for run in runs}
+    for task in dict.fromkeys(task for tasks in chosen.values() for task in tasks):
+        memory = Memory()
+        for run in runs:
+            if task in chosen[run.label]:
+                in_order = [run, *(other for other in runs if other is not run)]
+                metrics = chosen[run.label][task]
+                opened = open_task(task, metrics, in_order, catalogue, settings, memory)
+                findings[run.label].append(TaskFindings(rows_of(opened), (), opened.left_out))
+    return tuple(
+        _comparison(
+            [run, *(other for other in runs if other is not run)], findings[run.label], settings
+        )
+        for run in runs
+    )
+
+
+def at_level(comparison: Comparison, alpha: float) -> Comparison:
+    """The same comparison by tests at another level, of which it must have the intervals."""
+    rows = tuple(
+        replace(row, detectable=smallest_detectable_effect(row.difference.stderr, alpha=alpha))
+        for row in comparison.rows
+    )
+    return replace(
+        comparison, alpha=alpha, rows=rows, overall=overall(rows, comparison.runs, 1 - alpha)
+    )
+
+
+def _comparison(
+    runs: Sequence[ComparedRun], findings: Sequence[TaskFindings], settings: Settings
+) -> Comparison:
+    baseline, *others = runs
     rows = _with_correction(findings, settings.correction)
     labels = tuple(run.label for run in others)
     return Comparison(

@@ -28,8 +28,7 @@ def task_mismatches(task: str, baseline: ComparedRun, run: ComparedRun) -> Itera
             ("form of the prompts", _form(ours.chat), _form(theirs.chat)),
         ]
         if ours.num_fewshot == theirs.num_fewshot != 0:
-            seeds = run.record.configuration.seed, baseline.record.configuration.seed
-            pairs.append(("seed of the few-shot examples", *seeds))
+            pairs.append(("seed of the few-shot examples", _seed(run, task), _seed(baseline, task)))
     for name, own, other in pairs:
         if own != other:
             yield f"{name}: {own}, the baseline has {other}"
@@ -49,6 +48,10 @@ def metric_mismatches(
         other.higher_is_better,
     ):
         yield f"{metric} has another range or direction than in the baseline"
+
+
+def _seed(run: ComparedRun, task: str) -> int:
+    return run.origin(task).record.configuration.seed
 
 
 def _method(method: Method | None) -> str:

@@ -1,19 +1,16 @@
-"""Every model beside every other on one task: the differences behind the ranks."""
+"""Every model beside every other: which of them are, and their differences on each task."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
-from evalharness.compare.metrics import installed_metric
-from evalharness.compare.records import ComparedRun
-from evalharness.compare.samples import common_samples, read_samples
-from evalharness.discovery import Catalogue
+from evalharness.compare.records import Comparison, Row
 from evalharness.results import MetricResult
 from evalharness.statistics.corrections import holm
-from evalharness.statistics.paired import Difference, compare_pair
+from evalharness.statistics.paired import Difference
 
-MOST_MODELS = 8
-"""More models have too many pairs to be read one by one, and to be tested in reasonable time."""
+MOST_MODELS = 12
+MOST_PAIRS = 1000
+"""More pairs, over all tasks, take long to be tested, and are more than anyone reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,53 +25,45 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class TaskPairs:
-    """All pairs of the models that ran a task, by its primary metric."""
+    """All pairs of models that could be compared on a task, by its primary metric."""
 
     task: str
     metric: str
     metric_result: MetricResult
-    level: float
-    labels: tuple[str, ...]
+    alpha: float
     pairs: tuple[Pair, ...]
 
 
-def compare_pairs(
-    runs: Sequence[ComparedRun], tasks: Sequence[str], catalogue: Catalogue, *, alpha: float
-) -> tuple[TaskPairs, ...]:
-    """All pairs on each of `tasks`, which build_board could rank; none for too many models."""
-    if len(runs) > MOST_MODELS:
-        return ()
-    return tuple(_of_task(task, runs, catalogue, alpha) for task in tasks)
+def compared_models(models: int, tasks: int) -> int:
+    """How many of so many models have all their pairs compared on so many tasks.
+
+    At most MOST_MODELS, and as many as make at most MOST_PAIRS pairs over all tasks.
+    """
+    number = min(models, MOST_MODELS)
+    while number > 1 and number * (number - 1) // 2 * tasks > MOST_PAIRS:
+        number -= 1
+    return number
 
 
-def _of_task(
-    task: str, runs: Sequence[ComparedRun], catalogue: Catalogue, alpha: float
-) -> TaskPairs:
-    having = [run for run in runs if task in run.results.tasks]
-    name, result = next(iter(having[0].results.tasks[task].metrics.items()))
-    found = list(_differences(task, name, having, catalogue, alpha))
-    corrected = holm([difference.p_value for _, _, difference in found])
-    pairs = tuple(
-        Pair(first, second, difference, float(p_value))
-        for (first, second, difference), p_value in zip(found, corrected, strict=True)
-    )
-    labels = tuple(run.label for run in having)
-    return TaskPairs(task, name, result, 1 - alpha, labels, pairs)
-
-
-def _differences(
-    task: str, name: str, runs: Sequence[ComparedRun], catalogue: Catalogue, alpha: float
-) -> Iterator[tuple[str, str, Difference]]:
-    metric = installed_metric(catalogue, task, name, runs[0])
-    samples = {run.label: read_samples(run.folder, task, [name]) for run in runs}
-    for (first, one), (second, other) in combinations(samples.items(), 2):
-        of_first, of_second = common_samples(one, other)
-        difference = compare_pair(
-            metric,
-            one.statistics[name][of_first],
-            other.statistics[name][of_second],
-            one.groups[of_first],
-            seed=0,
-            levels=(1 - alpha,),
+def pairs_of_tasks(comparisons: Sequence[Comparison]) -> Iterator[TaskPairs]:
+    """The pairs of each task, from comparisons with each of the models as the baseline."""
+    order = {one.baseline: place for place, one in enumerate(comparisons)}
+    rows: dict[str, dict[tuple[str, str], Row]] = {}
+    for comparison in comparisons:
+        for row in comparison.rows:
+            if order[row.run] < order[comparison.baseline]:
+                pair = row.run, comparison.baseline
+                rows.setdefault(row.task, {}).setdefault(pair, row)
+    for task, found in rows.items():
+        corrected = holm([row.difference.p_value for row in found.values()])
+        first = next(iter(found.values()))
+        yield TaskPairs(
+            task=task,
+            metric=first.metric,
+            metric_result=first.metric_result,
+            alpha=comparisons[0].alpha,
+            pairs=tuple(
+                Pair(*pair, row.difference, float(p_value))
+                for (pair, row), p_value in zip(found.items(), corrected, strict=True)
+            ),
         )
-        yield first, second, difference

@@ -1,6 +1,7 @@
 """What a comparison of runs finds."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalharness.results import MetricResult, Results, RunRecord
@@ -11,13 +12,35 @@ from evalharness.statistics.task_means import TaskMean
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRun:
-    """A finished run; `label` tells it from the others of one comparison."""
+class FinishedRun:
+    """A run folder, and what is written in it."""
 
     folder: Path
     record: RunRecord
     results: Results
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun(FinishedRun):
+    """A finished run, or several of one model that were joined (report/joining.py).
+
+    label    tells it from the others of one comparison
+    origins  which run each task comes from, by task; empty for a run that stands for itself
+    notes    what a reader must know of how it was joined, in sentences
+    """
+
     label: str
+    origins: Mapping[str, FinishedRun] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def origin(self, task: str) -> FinishedRun:
+        """The run that a task comes from, whose folder has its samples."""
+        return self.origins.get(task, self)
+
+    def parts(self) -> tuple[FinishedRun, ...]:
+        """The runs that it was joined from, each once, or itself."""
+        found = {part.results.run_id: part for part in self.origins.values()}
+        return tuple(found.values()) or (self,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,23 @@ def read_samples(folder: Path, task: str, metrics: Sequence[str]) -> StoredSampl
     )
 
 
+def words_of(samples: StoredSamples) -> Places:
+    """How many words each of the samples (n,) asks about.
+
+    Raises DataError for a run from before they were counted.
+    """
+    import pyarrow.parquet
+
+    known = "words" in pyarrow.parquet.read_schema(samples.path).names
+    words = _columns(samples.path, ["words"])["words"] if known else None
+    if words is None or words.null_count:
+        raise DataError(
+            f"{samples.path} was written before the words of samples were counted; "
+            "evalharness rescore counts them."
+        )
+    return np.asarray(words.to_numpy()[samples.rows], dtype=np.int64)
+
+
 def _columns(path: Path, names: list[str]) -> Any:
     import pyarrow
     import pyarrow.parquet

@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 
 from evalharness.compare.matching import metric_mismatches, reads_prompts, task_mismatches
+from evalharness.compare.memory import Memory
 from evalharness.compare.metrics import check_reproduced, installed_metric
 from evalharness.compare.records import (
     ComparedRun,
@@ -22,12 +23,11 @@ from evalharness.compare.samples import (
     StoredSamples,
     common_samples,
     differently_asked,
-    read_samples,
 )
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
 from evalharness.records import Metric
-from evalharness.statistics.paired import compare_pair
+from evalharness.statistics.paired import Difference, compare_pair
 from evalharness.statistics.power import smallest_detectable_effect
 from evalharness.statistics.ranking import rank_models
 
@@ -43,6 +43,7 @@ class _Task:
     samples: StoredSamples
     metrics: Mapping[str, Metric]
     settings: Settings
+    memory: Memory
 
     @property
     def seed(self) -> int:
@@ -61,6 +62,14 @@ class _Partner:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedTask:
+    """A task with the runs that can be compared by each metric, and what cannot be compared."""
+
+    able: tuple[tuple[_Task, Metric, tuple[_Partner, ...]], ...]
+    left_out: tuple[LeftOut, ...]
+
+
 def compare_task(
     name: str,
     metrics: Sequence[str],
@@ -68,17 +77,42 @@ def compare_task(
     catalogue: Catalogue,
     settings: Settings,
 ) -> TaskFindings:
-    """Compare one task of all runs with the first of them."""
+    """Compare one task of all runs with the first of them, and rank them."""
+    opened = open_task(name, metrics, runs, catalogue, settings, Memory())
+    rankings = [one for able in opened.able for one in _rankings(*able)]
+    return TaskFindings(rows_of(opened), tuple(rankings), opened.left_out)
+
+
+def rows_of(opened: OpenedTask) -> tuple[Row, ...]:
+    """Each run beside the baseline, by each metric."""
+    return tuple(
+        _row(task, metric, partner)
+        for task, metric, partners in opened.able
+        for partner in partners
+    )
+
+
+def open_task(
+    name: str,
+    metrics: Sequence[str],
+    runs: Sequence[ComparedRun],
+    catalogue: Catalogue,
+    settings: Settings,
+    memory: Memory,
+) -> OpenedTask:
+    """Align the samples of all runs with those of the first, and check that they are the same."""
     baseline, *others = runs
     found, left_out = _metrics(name, metrics, baseline, catalogue)
+    if not found:
+        return OpenedTask((), tuple(left_out))
     try:
-        samples = read_samples(baseline.folder, name, list(found))
+        samples = memory.samples(baseline, name, list(found))
         for metric in found.values():
             stored = baseline.results.tasks[name].metrics[metric.name]
             check_reproduced(metric, stored, samples)
     except DataError as error:
-        return TaskFindings((), (), (*left_out, LeftOut(name, "", baseline.label, str(error))))
-    task = _Task(name, baseline, samples, found, settings)
+        return OpenedTask((), (*left_out, LeftOut(name, "", baseline.label, str(error))))
+    task = _Task(name, baseline, samples, found, settings, memory)
     partners: list[_Partner] = []
     for run in others:
         partner = _partner(task, run)
@@ -86,19 +120,17 @@ def compare_task(
             left_out.append(partner)
         else:
             partners.append(partner)
-    rows: list[Row] = []
-    rankings: list[Ranking] = []
+    able = []
     for metric in found.values():
-        able = []
+        fit = []
         for partner in partners:
             reason = _unfit(task, metric, partner)
             if reason is not None:
                 left_out.append(LeftOut(name, metric.name, partner.run.label, reason))
             else:
-                able.append(partner)
-        rows += [_row(task, metric, partner) for partner in able]
-        rankings += _rankings(task, metric, able)
-    return TaskFindings(tuple(rows), tuple(rankings), tuple(left_out))
+                fit.append(partner)
+        able.append((task, metric, tuple(fit)))
+    return OpenedTask(tuple(able), tuple(left_out))
 
 
 def _metrics(
@@ -124,12 +156,12 @@ def _partner(task: _Task, run: ComparedRun) -> _Partner | LeftOut:
     differing = list(task_mismatches(task.name, task.baseline, run))
     names = [name for name in task.metrics if name in run.results.tasks[task.name].metrics]
     try:
-        samples = read_samples(run.folder, task.name, names)
+        samples = task.memory.samples(run, task.name, names)
     except DataError as error:
         return refused(str(error))
     places = common_samples(task.samples, samples)
     if not len(places[0]):
-        return refused("no sample has the same id in both runs")
+        return refused("no sample that was answered has the same id in both runs")
     if (prompts := _prompts(task, run, samples, places)) is not None:
         differing.append(prompts)
     if differing and not task.settings.allow_mismatch:
@@ -188,13 +220,19 @@ def _unfit(task: _Task, metric: Metric, partner: _Partner) -> str | None:
 def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
     settings = task.settings
     of_baseline, of_run = partner.places
-    difference = compare_pair(
-        metric,
-        partner.samples.statistics[metric.name][of_run],
-        task.samples.statistics[metric.name][of_baseline],
-        task.samples.groups[of_baseline],
-        seed=task.seed,
-        levels=(1 - settings.alpha, *settings.levels),
+
+    def compute() -> Difference:
+        return compare_pair(
+            metric,
+            partner.samples.statistics[metric.name][of_run],
+            task.samples.statistics[metric.name][of_baseline],
+            task.samples.groups[of_baseline],
+            seed=task.seed,
+            levels=(1 - settings.alpha, *settings.levels),
+        )
+
+    difference = task.memory.difference(
+        metric.name, partner.run.label, task.baseline.label, compute
     )
     results = task.baseline.results.tasks[task.name]
     return Row(
@@ -203,7 +241,7 @@ def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
         metric=metric.name,
         metric_result=results.metrics[metric.name],
         run=partner.run.label,
-        run_id=partner.run.results.run_id,
+        run_id=partner.run.origin(task.name).results.run_id,
         difference=difference,
         corrected=difference.p_value,
         detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),

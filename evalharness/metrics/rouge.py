@@ -15,17 +15,13 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-import regex
-
 from evalharness.metrics.aggregation import mean
 from evalharness.metrics.responses import mean_over_draws
 from evalharness.records import Metric, Sample
+from evalharness.words import WORD
 
 KINDS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
-# Scripts whose words are not separated by spaces: each character, with its marks, is a token.
-_ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_UNICODE_TOKEN = regex.compile(rf"[{_ALONE}]\p{{M}}*|(?:(?![{_ALONE}])[\p{{L}}\p{{M}}\p{{N}}])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class _UnicodeWords:
     """What rouge-score asks of a tokenizer."""
 
     def tokenize(self, text: str) -> list[str]:
-        return list(_UNICODE_TOKEN.findall(text.lower()))
+        return list(WORD.findall(text.lower()))
 
 
 def _stemmed() -> Any:

@@ -56,21 +56,27 @@ class TaskDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelComparison:
-    """A model beside the baseline.
+class ModelNumbers:
+    """A model beside the baseline: what a reader can have of any baseline and at any level.
 
     gained, lost  the tasks on which it is better or worse, and that is no chance
     """
 
     name: str
-    anchor: str
     summary: tuple[str, ...]
     gained: str
     lost: str
     rows: tuple[TaskDifference, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelComparison(ModelNumbers):
+    """A model beside the report's own baseline, with figures and what lies behind the numbers."""
+
+    anchor: str
     plot: Plot | None
     details: tuple[Details, ...]
-    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +95,18 @@ def build_comparison(evidence: Evidence) -> ComparisonView | None:
     comparison = evidence.comparison
     if comparison is None:
         return None
-    overall = {one.run: one for one in comparison.overall}
     return ComparisonView(
         baseline=short(comparison.baseline),
         correction={"holm": "Holm", "bh": "Benjamini-Hochberg"}[comparison.correction],
         level=f"{100 * comparison.level:g} %",
         models=tuple(
-            _model(place, run, evidence, comparison, overall.get(run))
-            for place, run in enumerate(comparison.runs)
+            _model(place, run, evidence, comparison) for place, run in enumerate(comparison.runs)
         ),
-        left_out=_left_out(comparison, comparison.baseline),
+        left_out=left_out(comparison, comparison.baseline),
     )
 
 
-def _left_out(comparison: Comparison, run: str) -> tuple[str, ...]:
+def left_out(comparison: Comparison, run: str) -> tuple[str, ...]:
     """What of a run is not compared, the tasks of one reason together."""
     tasks: dict[str, list[str]] = {}
     for one in comparison.left_out:
@@ -112,25 +116,38 @@ def _left_out(comparison: Comparison, run: str) -> tuple[str, ...]:
     return tuple(f"{', '.join(names)}: {visible(reason)}" for reason, names in tasks.items())
 
 
-def _model(
-    place: int, run: str, evidence: Evidence, comparison: Comparison, overall: Overall | None
-) -> ModelComparison:
+def model_numbers(run: str, comparison: Comparison) -> ModelNumbers:
+    """A run beside the baseline of a comparison, at its level."""
     rows = [row for row in comparison.rows if row.run == run]
     verdicts = {row.task: verdict(row, comparison.alpha) for row in reversed(rows)}
+    overall = next((one for one in comparison.overall if one.run == run), None)
 
     def tasks(kind: str) -> str:
         return ", ".join(short(row.task) for row in rows if verdicts[row.task] == kind)
 
-    return ModelComparison(
+    return ModelNumbers(
         name=short(run),
-        anchor=f"against-{place}",
         summary=_summary(verdicts, overall),
         gained=tasks("better"),
         lost=tasks("worse"),
         rows=tuple(_row(row, comparison) for row in rows),
+        left_out=left_out(comparison, run),
+    )
+
+
+def _model(place: int, run: str, evidence: Evidence, comparison: Comparison) -> ModelComparison:
+    rows = [row for row in comparison.rows if row.run == run]
+    numbers = model_numbers(run, comparison)
+    return ModelComparison(
+        name=numbers.name,
+        summary=numbers.summary,
+        gained=numbers.gained,
+        lost=numbers.lost,
+        rows=numbers.rows,
+        left_out=numbers.left_out,
+        anchor=f"against-{place}",
         plot=_plot(place, run, rows, comparison),
         details=tuple(_details(place, rows, evidence, comparison)),
-        left_out=_left_out(comparison, run),
     )
 
 
@@ -156,10 +173,13 @@ def _details(
 
 
 def _summary(verdicts: dict[str, str], overall: Overall | None) -> tuple[str, ...]:
+    if not verdicts:
+        return ("Compared on no task.",)
     kinds = list(verdicts.values())
+    differing = f"different on {kinds.count('other')}, " if "other" in kinds else ""
     lines = [
-        f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, not told apart on "
-        f"{kinds.count('same')} of {len(kinds)} tasks."
+        f"Better on {kinds.count('better')}, worse on {kinds.count('worse')}, {differing}"
+        f"not told apart on {kinds.count('same')} of {len(kinds)} tasks."
     ]
     if overall is not None:
         lines.append(

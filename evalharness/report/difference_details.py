@@ -48,8 +48,8 @@ def _sample_differences(
     """The run's score minus the baseline's on each sample that both have, or None."""
     try:
         metric = installed_metric(catalogue, row.task, row.metric, baseline)
-        ours = read_samples(run.folder, row.task, [row.metric])
-        theirs = read_samples(baseline.folder, row.task, [row.metric])
+        ours = read_samples(run.origin(row.task).folder, row.task, [row.metric])
+        theirs = read_samples(baseline.origin(row.task).folder, row.task, [row.metric])
     except DataError:
         return None
     of_theirs, of_ours = common_samples(theirs, ours)

@@ -29,6 +29,7 @@ class Dot:
     x: str
     y: str
     title: str
+    radius: str = "5"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """What a report is about: runs, where each stands, and how they differ from a baseline."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalharness.compare.board import Board, build_board
-from evalharness.compare.comparing import compare_runs
-from evalharness.compare.records import ComparedRun, Comparison, Settings
+from evalharness.compare.board import LEVELS, Board, build_board
+from evalharness.compare.comparing import compare_runs, compare_with_each
+from evalharness.compare.pairs import compared_models
+from evalharness.compare.records import ComparedRun, Comparison, FinishedRun, Settings
 from evalharness.compare.runs import run_labels
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
+from evalharness.report.joining import join_runs
 from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks
 from evalharness.run_folder import read_runs_with_folders
 
@@ -20,6 +22,8 @@ class Evidence:
 
     board       None for a single run
     comparison  with the baseline, None where none was named
+    with_each   comparisons of the first runs with each of them, at all levels that readers may
+                choose; all runs, where they are not too many (compare/pairs.py)
     alpha       the level of the tests
     left_out    sentences about runs that could not be read
     """
@@ -28,6 +32,7 @@ class Evidence:
     catalogue: Catalogue
     board: Board | None
     comparison: Comparison | None
+    with_each: tuple[Comparison, ...]
     alpha: float
     left_out: tuple[str, ...]
 
@@ -75,12 +80,13 @@ def gather(
 
 
 def labelled(found: Sequence[tuple[Path, Run]]) -> list[ComparedRun]:
-    """The runs in the order of `order_runs`, each with a name of its own."""
-    folders = {id(run[1]): folder for folder, run in found}
-    ordered = order_runs([run for _, run in found])
+    """A row for each model, in the order of `order_runs`, each with a name of its own."""
+    joined = join_runs([FinishedRun(folder, *run) for folder, run in found])
+    by_results = {id(run.results): run for run in joined}
+    ordered = order_runs([(run.record, run.results) for run in joined])
     return [
-        ComparedRun(folders[id(results)], record, results, label)
-        for (record, results), label in zip(ordered, run_labels(ordered), strict=True)
+        replace(by_results[id(results)], label=label)
+        for (_, results), label in zip(ordered, run_labels(ordered), strict=True)
     ]
 
 
@@ -96,25 +102,27 @@ def evidence_of(
     reference = None if baseline is None else _find(baseline, runs)
     board: Board | None = None
     if len(runs) > 1:
-        tasks = comparable_tasks(runs)
-        board = build_board(runs, tasks, catalogue, alpha=alpha)
+        board = build_board(runs, comparable_tasks(runs), catalogue, alpha=alpha)
         runs = _by_rank(runs, board)
+    settings = Settings(alpha=alpha, levels=tuple(1 - one for one in LEVELS if one != alpha))
+    tasks = {task for run in runs for task in run.results.tasks}
+    compared = compared_models(len(runs), len(tasks))
+    with_each = compare_with_each(runs[:compared], catalogue, settings) if compared > 1 else ()
     comparison = None
     if reference is not None:
         others = [run for run in runs if run is not reference]
         if not others:
             raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
-        comparison = compare_runs([reference, *others], catalogue, Settings(alpha=alpha))
-    return Evidence(tuple(runs), catalogue, board, comparison, alpha, left_out)
+        known = {one.baseline: one for one in with_each} if compared == len(runs) else {}
+        comparison = known.get(reference.label) or compare_runs(
+            [reference, *others], catalogue, settings
+        )
+    return Evidence(tuple(runs), catalogue, board, comparison, with_each, alpha, left_out)
 
 
 def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
     """The run that is called so: by its label, its model's name or spec, or its run id."""
-    found = [
-        run
-        for run in runs
-        if name in (run.label, run.results.model.name, run.results.model.spec, run.results.run_id)
-    ]
+    found = [run for run in runs if name in _names(run)]
     if len(found) == 1:
         return found[0]
     labels = [run.label for run in (found or runs)]
@@ -128,6 +136,13 @@ def _find(name: str, runs: Sequence[ComparedRun]) -> ComparedRun:
     )
 
 
+def _names(run: ComparedRun) -> Iterator[str]:
+    """What a run is called; one that was joined, also by each of its parts."""
+    yield run.label
+    for part in (run, *run.parts()):
+        yield from (part.results.model.name, part.results.model.spec, part.results.run_id)
+
+
 def _by_rank(runs: Sequence[ComparedRun], board: Board) -> list[ComparedRun]:
     """The best mean first, what has none last; series keep their order of steps."""
     if any(run.results.model.series for run in runs):
@@ -135,6 +150,6 @@ def _by_rank(runs: Sequence[ComparedRun], board: Board) -> list[ComparedRun]:
 
     def key(run: ComparedRun) -> tuple[bool, float]:
         place = board.places.get(run.label)
-        return place is None, 0.0 if place is None else -place.of_tasks.value
+        return place is None, 0.0 if place is None else -place.mean.value
 
     return sorted(runs, key=key)

@@ -53,7 +53,7 @@ def scores(evidence: Evidence) -> Iterator[Score]:
                 ranks = _ranks(evidence, name, metric, run.label)
                 yield Score(
                     model=redacted(run.label),
-                    run_id=run.results.run_id,
+                    run_id=run.origin(name).results.run_id,
                     spec=redacted(model.spec),
                     series=redacted(model.series),
                     step=model.step,

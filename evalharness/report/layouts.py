@@ -1,7 +1,6 @@
 """A report as one file, or as a folder of pages and data."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +15,19 @@ from evalharness.report.render import SINGLE_LINKS, SITE_LINKS, Renderer
 from evalharness.report.sample_choice import choose, quota
 from evalharness.report.sample_columns import FLAGS, task_samples
 from evalharness.report.sample_data import Keep, PackedTask, pack_task
+from evalharness.report.sample_tokens import STEPS, TokenRoom
 from evalharness.report.text import amount, size
 from evalharness.report.view import Page, build_page
+from evalharness.report.writing import inert_json
 from evalharness.run_folder import write_text
 
 WARN_ABOVE = 3 * 2**20
 REFUSE_ABOVE = 10 * 2**20
 _LONGEST_IN_SINGLE = 4_000
 _LONGEST_IN_SITE = 100_000
+# Twenty thousand tokens with their alternatives are about three quarters of a megabyte once packed.
+_MOST_TOKENS_IN_SINGLE = 20_000
+_TOKENS_IN_SITE = TokenRoom(in_output=1_000, in_all=None)
 _CONTENTS = "contents.txt"
 _FIRST_LINE = "Files of a report by evalharness; it replaces them when it writes the report again."
 
@@ -74,7 +78,8 @@ def render_single(evidence: Evidence, *, title: str, theme: Path | None = None) 
         return name
 
     names = _task_names(evidence)
-    packed = list(_packed(evidence, keep, _LONGEST_IN_SINGLE, quota(len(names))))
+    room = TokenRoom(in_output=200, in_all=_MOST_TOKENS_IN_SINGLE // max(1, len(names)))
+    packed = list(_packed(evidence, keep, _LONGEST_IN_SINGLE, room, quota(len(names))))
     samples = _samples_view(packed, tuple(pieces))
     sections = ["leaderboard", "figures"]
     sections += ["comparison"] if page.comparison is not None else []
@@ -112,7 +117,7 @@ def write_site(folder: Path, evidence: Evidence, *, title: str, theme: Path | No
             write(file, f'evalharnessShard("{name}","{data}");\n')
         return name
 
-    packed = list(_packed(evidence, keep, _LONGEST_IN_SITE, None))
+    packed = list(_packed(evidence, keep, _LONGEST_IN_SITE, _TOKENS_IN_SITE, None))
     samples = _samples_view(packed, ())
     for name, sections, tasks in _site_pages(page, bool(packed)):
         text = renderer.render(
@@ -167,12 +172,14 @@ def _task_names(evidence: Evidence) -> list[str]:
     return list(order_tasks(evidence.pairs()))
 
 
-def _packed(evidence: Evidence, keep: Keep, longest: int, most: int | None) -> Iterator[PackedTask]:
+def _packed(
+    evidence: Evidence, keep: Keep, longest: int, room: TokenRoom, most: int | None
+) -> Iterator[PackedTask]:
     for name in _task_names(evidence):
         samples = task_samples(name, evidence.runs, evidence.catalogue)
         if samples is not None and samples.n:
             chosen = np.arange(samples.n) if most is None else choose(samples, most)
-            yield pack_task(samples, chosen, longest=longest, keep=keep)
+            yield pack_task(samples, chosen, longest=longest, room=room, keep=keep)
 
 
 def _samples_view(packed: Sequence[PackedTask], pieces: tuple[tuple[str, str], ...]) -> SamplesView:
@@ -183,11 +190,16 @@ def _samples_view(packed: Sequence[PackedTask], pieces: tuple[tuple[str, str], .
             "Of tasks with more samples than fit here: samples that failed, those on which models "
             "disagree most, and a random remainder. The site layout has all of them."
         )
+    surprising = sum(task.surprising for task in packed)
+    with_tokens = sum(task.with_tokens for task in packed)
+    if with_tokens < surprising:
+        summary.append(
+            f"Log-probabilities of single tokens are here for {amount(with_tokens)} of the "
+            f"{amount(surprising)} samples that have them. The site layout has all of them."
+        )
     tasks = [
         {key: value for key, value in asdict(task).items() if key != "notes"} for task in packed
     ]
-    index = json.dumps({"flags": FLAGS, "tasks": tasks}, ensure_ascii=False)
+    index = inert_json({"flags": FLAGS, "steps": STEPS, "tasks": tasks})
     notes = dict.fromkeys(note for task in packed for note in task.notes)
-    # Inside a script element only "<" could end it.
-    inert = index.replace("<", "\\u003c")
-    return SamplesView(inert, pieces, tuple(summary), tuple(notes))
+    return SamplesView(index, pieces, tuple(summary), tuple(notes))

@@ -11,8 +11,9 @@ from evalharness.compare.board import Board
 from evalharness.compare.records import Comparison
 from evalharness.compare.records import Row as ComparedRow
 from evalharness.compare.runs import run_labels
-from evalharness.report.cells import Cell, aggregate_cell, joined, metric_cells
-from evalharness.report.text import amount, money, percent, ranks, short, tie_name, visible
+from evalharness.report.cells import Cell, joined, metric_cells
+from evalharness.report.standings import Standing, level_name, notes_on, standings_by
+from evalharness.report.text import amount, money, short, visible
 from evalharness.results import MetricResult, Results, RunRecord, TaskResult
 
 Run = tuple[RunRecord, Results]
@@ -35,22 +36,6 @@ class Column:
     direction: str
     n: str
     mismatch: str
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a model stands over all tasks; empty texts where that is not known.
-
-    shade  "even" or "odd" tie groups, to be told apart at a glance
-    """
-
-    rank: str
-    rank_key: str
-    tie: str
-    shade: str
-    mean: Cell
-    family_mean: str
-    win_rate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +77,7 @@ class Leaderboard:
     """Columns by family, and a row for each run; the rows of a series follow one another.
 
     `has_prices` says that one of the rows has a price, `has_standings` that models were ranked;
-    `baseline` is what the verdicts of cells are about, or "".
+    `baseline` is what the verdicts of cells are about, or ""; `level` is that of the ranks, "95 %".
     """
 
     families: tuple[str, ...]
@@ -103,6 +88,7 @@ class Leaderboard:
     has_standings: bool
     has_family_means: bool
     baseline: str
+    level: str
     notes: tuple[str, ...]
     series: tuple[Series, ...]
 
@@ -157,7 +143,7 @@ def build_leaderboard(
         _task_cells(name, not column.mismatch, runs, labels, board, comparison)
         for name, column in zip(names, columns, strict=True)
     ]
-    standings = _standings(labels, board)
+    standings = {} if board is None else standings_by(board, labels, "tasks", board.alpha)
     priced = any(_price(results) for _, results in runs)
     return Leaderboard(
         families=tuple(dict.fromkeys(column.family for column in columns)),
@@ -166,9 +152,10 @@ def build_leaderboard(
         costs=("Tokens", "Seconds", *(("Price",) if priced else ()), "Failed", "Cut off"),
         has_prices=priced,
         has_standings=bool(standings),
-        has_family_means=board is not None and board.paired,
+        has_family_means=board is not None and "families" in board.aggregates,
         baseline=short(comparison.baseline) if comparison is not None else "",
-        notes=tuple(_notes(names, board)),
+        level="" if board is None else level_name(board.alpha),
+        notes=tuple(notes_on(names, board)),
         series=series_of(runs),
     )
 
@@ -183,23 +170,29 @@ def _task_cells(
 ) -> list[Cell]:
     """One column: bold by the ranking of the samples where there is one, else by intervals."""
     cells = primary_cells([results.tasks.get(name) for _, results in runs], comparable)
-    ranking = board.rankings.get(name) if board is not None else None
-    if ranking is not None and comparable:
-        best = {label for label, one in ranking.standings.items() if one.tie_group == 0}
+    if board is not None and comparable:
+        best = best_of(name, board, board.alpha)
         cells = [
-            replace(cell, best=label in best) for cell, label in zip(cells, labels, strict=True)
+            cell if best is None else replace(cell, best=label in best)
+            for cell, label in zip(cells, labels, strict=True)
         ]
-    verdicts = _verdicts(name, comparison)
+    verdicts = {} if comparison is None else verdicts_of(name, comparison)
     return [
         replace(cell, verdict=verdicts.get(label, ""))
         for cell, label in zip(cells, labels, strict=True)
     ]
 
 
-def _verdicts(task: str, comparison: Comparison | None) -> dict[str, str]:
+def best_of(task: str, board: Board, alpha: float) -> set[str] | None:
+    """The labels that cannot be told from the best of a task; None where samples do not say it."""
+    ranking = board.rankings_at[alpha].get(task)
+    if ranking is None:
+        return None
+    return {label for label, one in ranking.standings.items() if one.tie_group == 0}
+
+
+def verdicts_of(task: str, comparison: Comparison) -> dict[str, str]:
     """better, worse or same than the baseline, of the first metric of a task, by label."""
-    if comparison is None:
-        return {}
     found: dict[str, str] = {}
     for row in comparison.rows:
         if row.task == task:
@@ -217,56 +210,6 @@ def verdict(row: ComparedRow, alpha: float) -> str:
     if row.metric_result.ideal is not None:
         return "other"
     return "better" if (difference > 0) == row.metric_result.higher_is_better else "worse"
-
-
-def _standings(labels: Sequence[str], board: Board | None) -> dict[str, Standing]:
-    if board is None or not board.places:
-        return {}
-    means = {label: place.of_tasks for label, place in board.places.items()}
-    cells = aggregate_cell(means, {k for k, p in board.places.items() if not p.placing.tie_group})
-    found = {}
-    for label in labels:
-        place = board.places.get(label)
-        if place is None:
-            missing = Cell("–", "", "", "", "not scored on every task", None, False, "", "")
-            found[label] = Standing("–", "", "", "", missing, "–", "–")
-            continue
-        family, placing = place.of_families, place.placing
-        found[label] = Standing(
-            rank=ranks(placing.ranks),
-            rank_key=f"{placing.ranks[0] + placing.ranks[1] / 1000:.3f}",
-            tie=tie_name(placing.tie_group),
-            shade="odd" if placing.tie_group % 2 else "even",
-            mean=cells[label],
-            family_mean="–" if family is None else f"{family.value:.1f}",
-            win_rate="–" if math.isnan(place.win_rate) else percent(place.win_rate),
-        )
-    return found
-
-
-def _notes(names: Sequence[str], board: Board | None) -> Iterator[str]:
-    """How the means came about, in whole sentences."""
-    if board is None:
-        return
-    if not board.places:
-        yield (
-            "No ranks over tasks: they need at least two models that have a score on each of the "
-            "tasks that can be compared."
-        )
-        return
-    tasks = f"{amount(len(board.aggregated))} of {amount(len(names))} tasks"
-    yield (
-        f"Mean: over {tasks}, in percent of each metric's range. Metrics without a range or with "
-        "an ideal in the middle, and tasks that were not asked alike, have no part in it; a model "
-        "that lacks one of these tasks has no mean and no rank."
-    )
-    if any(place.of_tasks.interval is None for place in board.places.values()):
-        yield "Ranks are open where a score has no standard error."
-    if not board.paired:
-        yield (
-            "The samples of some runs are not at hand, so models are told apart by the standard "
-            "errors of their scores, which finds fewer differences than comparing samples."
-        )
 
 
 def _rows(

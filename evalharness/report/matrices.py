@@ -1,20 +1,20 @@
 """Every model beside every other: a table of differences for each task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evalharness.compare.pairs import Pair, TaskPairs, compare_pairs
+from evalharness.compare.pairs import MOST_MODELS, MOST_PAIRS, Pair, TaskPairs, pairs_of_tasks
 from evalharness.report.evidence import Evidence
-from evalharness.report.leaderboard import direction
-from evalharness.report.text import p_value, short, signed, signed_interval
+from evalharness.report.leaderboard import direction, order_tasks
+from evalharness.report.text import amount, p_value, short, signed, signed_interval
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
     """How the model of the row differs from that of the column; empty on the diagonal.
 
-    kind  better or worse where that is no chance, same where it cannot be told, "" where nothing
-          was tested
+    kind  better, worse or, for a metric with an ideal, other where that is no chance, same where it
+          cannot be told, "" where nothing was tested
     """
 
     difference: str
@@ -35,45 +35,76 @@ class Matrix:
     rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Matrices:
+    """A matrix for each task whose pairs were compared; `chosen` says of which models, or is ""."""
+
+    tasks: tuple[Matrix, ...]
+    chosen: str
+
+
 _EMPTY = MatrixCell("", "", "", "", "")
+_NOTHING = MatrixCell("not compared", "", "", "", "")
 
 
-def build_matrices(evidence: Evidence) -> Iterator[Matrix]:
-    """A matrix for each task whose pairs were compared."""
-    if evidence.board is None:
-        return
-    tasks = tuple(evidence.board.rankings)
-    for found in compare_pairs(evidence.runs, tasks, evidence.catalogue, alpha=evidence.alpha):
-        cells: dict[tuple[str, str], MatrixCell] = {}
-        for pair in found.pairs:
-            cells[pair.first, pair.second] = _cell(pair, found, 1)
-            cells[pair.second, pair.first] = _cell(pair, found, -1)
-        order = [run.label for run in evidence.runs if run.label in found.labels]
-        yield Matrix(
-            task=short(found.task),
-            metric=short(found.metric),
-            direction=direction(found.metric_result),
-            names=tuple(map(short, order)),
-            rows=tuple(
-                (short(row), tuple(cells.get((row, column), _EMPTY) for column in order))
-                for row in order
-            ),
-        )
+def build_matrices(evidence: Evidence) -> Matrices:
+    """The matrices of all tasks, in the order of the leaderboard; none without pairs."""
+    if not evidence.with_each:
+        return Matrices((), "")
+    found = {one.task: one for one in pairs_of_tasks(evidence.with_each)}
+    tasks = [name for name in order_tasks(evidence.pairs()) if name in found]
+    compared = evidence.runs[: len(evidence.with_each)]
+    matrices = [
+        _matrix(found[name], [run.label for run in compared if name in run.results.tasks])
+        for name in tasks
+    ]
+    return Matrices(tuple(matrices), _chosen(evidence))
+
+
+def _chosen(evidence: Evidence) -> str:
+    compared = len(evidence.with_each)
+    if compared == len(evidence.runs):
+        return ""
+    return (
+        f"These are the first {amount(compared)} of {amount(len(evidence.runs))} models of the "
+        f"leaderboard: pairs are compared of at most {MOST_MODELS} models, and at most "
+        f"{amount(MOST_PAIRS)} pairs over all tasks."
+    )
+
+
+def _matrix(task: TaskPairs, labels: Sequence[str]) -> Matrix:
+    cells: dict[tuple[str, str], MatrixCell] = {}
+    for pair in task.pairs:
+        cells[pair.first, pair.second] = _cell(pair, task, 1)
+        cells[pair.second, pair.first] = _cell(pair, task, -1)
+
+    def row(label: str) -> Iterator[MatrixCell]:
+        for other in labels:
+            yield _EMPTY if other == label else cells.get((label, other), _NOTHING)
+
+    return Matrix(
+        task=short(task.task),
+        metric=short(task.metric),
+        direction=direction(task.metric_result),
+        names=tuple(map(short, labels)),
+        rows=tuple((short(label), tuple(row(label))) for label in labels),
+    )
 
 
 def _cell(pair: Pair, task: TaskPairs, sign: int) -> MatrixCell:
     found, metric = pair.difference, task.metric_result
     if found.difference is None:
         return MatrixCell("undefined", "", "", "", "")
-    ends = found.intervals.get(task.level)
+    ends = found.intervals.get(1 - task.alpha)
     difference = sign * found.difference
     counts = found.samples
     if counts is not None and (sign < 0) != (metric.ideal is None and not metric.higher_is_better):
         counts = counts[::-1]
-    alpha = 1 - task.level
     kind = "same" if pair.corrected == pair.corrected else ""
-    if pair.corrected <= alpha and metric.ideal is None:
+    if pair.corrected <= task.alpha and difference:
         kind = "better" if (difference > 0) == metric.higher_is_better else "worse"
+        if metric.ideal is not None:
+            kind = "other"
     return MatrixCell(
         difference=signed(difference, metric),
         interval=""

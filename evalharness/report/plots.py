@@ -20,6 +20,7 @@ from evalharness.report.drawing import (
 )
 from evalharness.report.evidence import Evidence
 from evalharness.report.series_plots import series_plots
+from evalharness.report.standings import level_name
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import money, short
 
@@ -49,9 +50,9 @@ def build_plots(evidence: Evidence) -> Iterator[Plot]:
         rows = [
             ForestRow(
                 name=short(run.label),
-                value=found.of_tasks.value,
-                interval=found.of_tasks.interval,
-                text=_with_interval(found.of_tasks.value, found.of_tasks.interval),
+                value=found.mean.value,
+                interval=found.mean.interval,
+                text=_with_interval(found.mean.value, found.mean.interval),
                 kind="other" if found.placing.tie_group else "best",
             )
             for run in evidence.runs
@@ -60,7 +61,8 @@ def build_plots(evidence: Evidence) -> Iterator[Plot]:
         yield forest(
             "forest",
             "Mean over tasks",
-            "Each model's mean score in percent of the metrics' ranges, with its 95 % interval. "
+            "Each model's mean score in percent of the metrics' ranges, with its "
+            f"{level_name(evidence.alpha)} interval. "
             "Filled marks: models that cannot be told apart from the best.",
             rows,
             zero=False,
@@ -144,7 +146,7 @@ def _cost_plot(evidence: Evidence) -> Iterator[Plot]:
         found = evidence.board.places.get(run.label)
         cost = _price(run) if priced else _seconds(run)
         if found is not None and cost > 0:
-            points.append(_Point(short(run.label), cost, found.of_tasks.value, False))
+            points.append(_Point(short(run.label), cost, found.mean.value, False))
     if len(points) < 2 or min(p.cost for p in points) == max(p.cost for p in points):
         return
     front = [point for point in points if not any(_dominates(other, point) for other in points)]

@@ -94,6 +94,7 @@ def _bins(task: str, run: ComparedRun) -> list[Bin]:
     if measured is None or ECE.name not in measured.metrics:
         return []
     try:
-        return reliability(read_samples(run.folder, task, [ECE.name]).statistics[ECE.name])
+        samples = read_samples(run.origin(task).folder, task, [ECE.name])
+        return reliability(samples.statistics[ECE.name])
     except DataError:
         return []

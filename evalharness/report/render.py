@@ -11,7 +11,17 @@ from evalharness.discovery import bundled_folder
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.cells import GLYPH_WIDTH
 
-STYLE, SCRIPT, SAMPLES_SCRIPT = "style.css", "script.js", "samples.js"
+STYLE, SCRIPT = "style.css", "script.js"
+# Scripts of single sections, which follow the common one, in the order in which they build on each
+# other.
+_SECTION_SCRIPTS = {
+    "choices.js": {"leaderboard", "comparison"},
+    "sample_pieces.js": {"samples"},
+    "sample_order.js": {"samples"},
+    "sample_texts.js": {"samples"},
+    "sample_scores.js": {"samples"},
+    "samples.js": {"samples"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,9 @@ class Renderer:
 
         style = self._source(STYLE)
         script = self._source(SCRIPT)
-        if "samples" in sections:
-            script += self._source(SAMPLES_SCRIPT)
+        for name, needed_by in _SECTION_SCRIPTS.items():
+            if needed_by.intersection(sections):
+                script += self._source(name)
         try:
             return self._environment.get_template("page.html.j2").render(
                 sections=[f"{name}.html.j2" for name in sections],

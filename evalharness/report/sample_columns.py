@@ -17,6 +17,7 @@ from evalharness.compare.records import ComparedRun
 from evalharness.compare.samples import read_samples
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
+from evalharness.metrics.multiple_choice import LETTER_ACCURACY
 from evalharness.results import MetricResult, TaskRecord
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 
@@ -26,8 +27,8 @@ FLAGS = (
 )
 """What the bits of a sample's flags are, from the lowest; MISSING is of one that was not asked."""
 MISSING = 1 << 15
-SHARED = ("slices", "target", "references")
-OWN = ("prompts", "responses", "extracted", "error")
+SHARED = ("slices", "target", "references", "choices", "gold", "continuations")
+OWN = ("prompts", "responses", "extracted", "error", "tokens")
 _AT_ONCE = 1000
 
 Places = NDArray[np.int64]
@@ -37,6 +38,7 @@ Places = NDArray[np.int64]
 class TaskSamples:
     """One task.
 
+    metrics the primary one of each model: where one is asked for letters, it has another
     ids     of all samples (n,), a pyarrow array: of the first model, then what only others have
     scores  (m, n) of the primary metric of each model; NaN where there is none
     flags   (m, n) bits of FLAGS
@@ -49,6 +51,7 @@ class TaskSamples:
     metric: str
     metric_result: MetricResult
     models: tuple[str, ...]
+    metrics: tuple[str, ...]
     files: tuple[Path, ...]
     ids: Any
     scores: NDArray[np.float32]
@@ -85,6 +88,7 @@ def task_samples(
         metric=metric,
         metric_result=result,
         models=tuple(column.run.label for column in columns),
+        metrics=tuple(next(iter(c.run.results.tasks[name].metrics)) for c in columns),
         files=tuple(column.path for column in columns),
         ids=ids,
         scores=np.stack(
@@ -111,7 +115,7 @@ def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]
     import pyarrow
     import pyarrow.parquet
 
-    path = run.folder / "samples" / f"{name}.parquet"
+    path = run.origin(name).folder / "samples" / f"{name}.parquet"
     try:
         # Runs from before there were some of the flags do not have them.
         known = set(pyarrow.parquet.read_schema(path).names)
@@ -130,7 +134,7 @@ def _columns(name: str, run: ComparedRun, catalogue: Catalogue, notes: list[str]
     metric_name = next(iter(run.results.tasks[name].metrics))
     try:
         metric = installed_metric(catalogue, name, metric_name, run)
-        stored = read_samples(run.folder, name, [metric_name])
+        stored = read_samples(run.origin(name).folder, name, [metric_name])
         if len(stored.rows):
             of_metric = stored.statistics[metric_name]
             found = mean_scores(metric, of_metric, stored.groups)
@@ -187,8 +191,10 @@ def read_texts(samples: TaskSamples, chosen: Places) -> Iterator[SampleTexts]:
 
     wanted = [places[chosen] for places in samples.places]
     own = [_rows(path, places, OWN) for path, places in zip(samples.files, wanted, strict=True)]
-    # What is the same for all models is read from the first one that has the sample.
-    first = np.argmax(np.stack(wanted) >= 0, axis=0)
+    # What is the same for all models is read from the first one that has the sample. One that was
+    # asked for a letter scored no options, and its rows do not say which of them are right.
+    scoring = np.array([metric != LETTER_ACCURACY.name for metric in samples.metrics])
+    first = np.argmax((np.stack(wanted) >= 0) * (1 + scoring[:, None]), axis=0)
     shared = [
         _rows(path, np.where(first == model, places, -1), SHARED)
         for model, (path, places) in enumerate(zip(samples.files, wanted, strict=True))
@@ -203,7 +209,14 @@ def read_texts(samples: TaskSamples, chosen: Places) -> Iterator[SampleTexts]:
 
 
 def _rows(path: Path, places: Places, columns: Sequence[str]) -> Iterator[dict[str, Any] | None]:
-    """The rows of a file at places, -1 for none; a file in another order is read whole."""
+    """The rows of a file at places, -1 for none; a file in another order is read whole.
+
+    Runs from before there were some of the columns do not have them, and neither do their rows.
+    """
+    import pyarrow.parquet
+
+    known = set(pyarrow.parquet.read_schema(path).names)
+    columns = [name for name in columns if name in known]
     present = places[places >= 0]
     read = _in_order if (np.diff(present) > 0).all() else _taken
     rows = read(path, present, columns)

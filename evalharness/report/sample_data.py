@@ -6,14 +6,19 @@ A packed piece holds no character that could end a script element, whatever a mo
 import base64
 import gzip
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalharness.report.sample_columns import TaskSamples, read_texts
+from evalharness.report.sample_options import OptionRule, rule_of
+from evalharness.report.sample_texts import packed_sample, packed_tokens, read_asked, read_output
+from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import may_be_redacted, redacted, short, visible
 from evalharness.results import TaskRecord
 
@@ -23,6 +28,8 @@ _LARGEST_PACKED = LARGEST_PIECE * 3 // 4 - 1024
 # So much text is hardly ever more than the largest piece once it is packed.
 _TEXT_AT_ONCE = 1_200_000
 _LEVEL = 5
+# Texts of a sample that is too large for a piece are cut to fewer characters, down to this many.
+_FEWEST = 16
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -43,9 +50,13 @@ class Piece:
 class PackedTask:
     """A task's samples.
 
-    numbers  pieces which together are the scores (m, n), float32, then the flags (m, n), uint16
-    ids      pieces of JSON lists, which together are all ids
-    total    how many samples there are; `shown` of them are here
+    rules       for each model, how its options were compared
+    numbers     pieces which together are the scores (m, n), float32, then, where there are any, the
+                mean surprisals (m, n), float32, in bits, then the flags (m, n), uint16
+    ids         pieces of JSON lists, which together are all ids
+    tokens      pieces of JSON lists as long as those of the texts together
+    total       how many samples there are; `shown` of them are here
+    surprising  how many of them have tokens stored; those of `with_tokens` of them are here
     """
 
     name: str
@@ -56,23 +67,32 @@ class PackedTask:
     language: str
     warning: str
     models: tuple[str, ...]
+    rules: tuple[OptionRule, ...]
     total: int
     shown: int
+    surprising: int
+    with_tokens: int
     numbers: tuple[Piece, ...]
     ids: tuple[Piece, ...]
     texts: tuple[Piece, ...]
+    tokens: tuple[Piece, ...]
     notes: tuple[str, ...]
 
 
 def pack_task(
-    samples: TaskSamples, chosen: NDArray[np.int64], *, longest: int, keep: Keep
+    samples: TaskSamples, chosen: NDArray[np.int64], *, longest: int, room: TokenRoom, keep: Keep
 ) -> PackedTask:
     """Pack the chosen samples; texts of more than `longest` characters are cut, which they say.
 
-    Each piece is kept as soon as it is packed, so that few are in memory.
+    Tokens are packed as far as there is room. Each piece is kept as soon as it is packed, so that
+    few are in memory.
     """
-    scores = np.ascontiguousarray(samples.scores[:, chosen], dtype="<f4")
-    flags = np.ascontiguousarray(samples.flags[:, chosen], dtype="<u2")
+    texts = _pack_texts(samples, chosen, longest, room, keep)
+    surprising = ~np.isnan(texts.surprisals)
+    arrays = [np.ascontiguousarray(samples.scores[:, chosen], dtype="<f4")]
+    if surprising.any():
+        arrays.append(texts.surprisals)
+    arrays.append(np.ascontiguousarray(samples.flags[:, chosen], dtype="<u2"))
     metric = samples.metric_result
     best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
     return PackedTask(
@@ -84,11 +104,15 @@ def pack_task(
         language=language_of(samples.record),
         warning=visible(samples.record.content_warning),
         models=tuple(map(short, samples.models)),
+        rules=tuple(map(rule_of, samples.metrics)),
         total=samples.n,
         shown=len(chosen),
-        numbers=tuple(_numbers(scores.tobytes() + flags.tobytes(), keep)),
-        ids=tuple(_texts(samples.ids.take(chosen).to_pylist(), keep)),
-        texts=tuple(_texts(_sample_texts(samples, chosen, longest), keep)),
+        surprising=int(surprising.any(axis=0).sum()),
+        with_tokens=texts.with_tokens,
+        numbers=tuple(_numbers(b"".join(array.tobytes() for array in arrays), keep)),
+        ids=_pack_all(samples.ids.take(chosen).to_pylist(), keep),
+        texts=texts.texts,
+        tokens=texts.tokens,
         notes=tuple(map(visible, samples.notes)),
     )
 
@@ -113,73 +137,114 @@ def _numbers(data: bytes, keep: Keep) -> Iterator[Piece]:
         yield Piece(start, len(part), keep(pack(part)))
 
 
-def _texts(texts: Iterable[Any], keep: Keep) -> Iterator[Piece]:
-    """JSON lists of as many items as fit one piece."""
-    held: list[str] = []
-    size = first = 0
-    for text in texts:
-        line = _ENCODE(text)
-        # Few samples have anything to take out; to look at each of their texts takes long.
-        if may_be_redacted(line):
-            line = _ENCODE(_redacted(text))
-        held.append(line)
-        size += len(line)
-        if size >= _TEXT_AT_ONCE:
-            yield from _split(held, first, keep)
-            first, held, size = first + len(held), [], 0
-    if held:
-        yield from _split(held, first, keep)
+class _Packer:
+    """Packs items one after another into pieces: JSON lists of as many as fit one."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._held: list[str] = []
+        self._size = self._first = 0
+        self._pieces: list[Piece] = []
+
+    def add(self, line: str) -> None:
+        """Take the JSON of one more item."""
+        self._held.append(line)
+        self._size += len(line)
+        if self._size >= _TEXT_AT_ONCE:
+            self._flush()
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """All pieces, once there are no more items."""
+        if self._held:
+            self._flush()
+        return tuple(self._pieces)
+
+    def _flush(self) -> None:
+        self._split(self._held, self._first)
+        self._first, self._held, self._size = self._first + len(self._held), [], 0
+
+    def _split(self, lines: Sequence[str], first: int) -> None:
+        """One piece, or two of half the items each where one is too large."""
+        packed = _zipped(_bytes(f"[{','.join(lines)}]"))
+        if len(packed) > _LARGEST_PACKED and len(lines) > 1:
+            half = len(lines) // 2
+            self._split(lines[:half], first)
+            self._split(lines[half:], first + half)
+            return
+        name = self._keep(base64.b64encode(packed).decode("ascii"))
+        self._pieces.append(Piece(first, len(lines), name))
 
 
-def _split(lines: Sequence[str], first: int, keep: Keep) -> Iterator[Piece]:
-    """One piece, or two of half the items each where one is too large."""
-    # A lone surrogate, which a damaged file may hold, cannot be encoded as it is.
-    packed = _zipped(f"[{','.join(lines)}]".encode("utf-8", "replace"))
-    if len(packed) > _LARGEST_PACKED and len(lines) > 1:
-        half = len(lines) // 2
-        yield from _split(lines[:half], first, keep)
-        yield from _split(lines[half:], first + half, keep)
-        return
-    yield Piece(first, len(lines), keep(base64.b64encode(packed).decode("ascii")))
+def _pack_all(items: Iterable[Any], keep: Keep) -> tuple[Piece, ...]:
+    packer = _Packer(keep)
+    for item in items:
+        packer.add(_line(item))
+    return packer.pieces()
+
+
+def _bytes(line: str) -> bytes:
+    """A lone surrogate, which a damaged file may hold, cannot be encoded as it is."""
+    return line.encode("utf-8", "replace")
+
+
+def _line(item: Any) -> str:
+    line = _ENCODE(item)
+    # Few samples have anything to take out; to look at each of their texts takes long.
+    return _ENCODE(_redacted(item)) if may_be_redacted(line) else line
+
+
+def _fitting(item: Callable[[int], Any], most: int) -> str:
+    """The JSON of an item whose parts have at most that length, or less where it fits no piece."""
+    while True:
+        line = _line(item(most))
+        # Packed it is hardly ever longer, and packing each text twice would take long.
+        if 4 * len(line) < _LARGEST_PACKED or most < _FEWEST:
+            return line
+        text = _bytes(f"[{line}]")
+        if len(text) < _LARGEST_PACKED - 1024 or len(_zipped(text)) <= _LARGEST_PACKED:
+            return line
+        most //= 2
 
 
 # --- The texts of one sample ---------------------------------------------------------------------
 
 
-def _sample_texts(
-    samples: TaskSamples, chosen: NDArray[np.int64], longest: int
-) -> Iterator[dict[str, Any]]:
-    """Of each sample what is the same for all models once, and each model's own."""
-    for texts in read_texts(samples, chosen):
-        prompts: dict[tuple[str, ...], int] = {}
-        outputs = [row and _output(row, prompts, longest) for row in texts.own]
-        shared = texts.shared
-        yield {
-            "s": json.loads(shared["slices"]),
-            "t": _cut(shared["target"], longest),
-            "r": [_cut(text, longest) for text in shared["references"]],
-            "p": [[_cut(text, longest) for text in asked] for asked in prompts],
-            "o": outputs,
-        }
+@dataclass(frozen=True, slots=True)
+class _PackedTexts:
+    """Texts and tokens, and the mean surprisal (m, n) of each sample to each model, or NaN."""
+
+    texts: tuple[Piece, ...]
+    tokens: tuple[Piece, ...]
+    surprisals: NDArray[np.float32]
+    with_tokens: int
 
 
-def _output(row: dict[str, Any], prompts: dict[tuple[str, ...], int], longest: int) -> list[Any]:
-    """The place of the prompt among the sample's prompts, responses, answers, and an error."""
-    asked = tuple(dict.fromkeys(row["prompts"]))
-    responses, extracted = row["responses"], row["extracted"]
-    return [
-        prompts.setdefault(asked, len(prompts)),
-        [_cut(text, longest) for text in responses],
-        # Of what is extracted only what differs from the response is worth a place.
-        0 if extracted == responses else [_cut(text, longest) for text in extracted],
-        row["error"],
-    ]
-
-
-def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[:longest]} ⟦{len(text) - longest:,} more characters are not shown⟧"
+def _pack_texts(
+    samples: TaskSamples, chosen: NDArray[np.int64], longest: int, room: TokenRoom, keep: Keep
+) -> _PackedTexts:
+    of_texts, of_tokens = _Packer(keep), _Packer(keep)
+    surprisals = np.full((len(samples.models), len(chosen)), np.nan, dtype="<f4")
+    left = math.inf if room.in_all is None else room.in_all
+    with_tokens = 0
+    for number, texts in enumerate(read_texts(samples, chosen)):
+        asked = read_asked(texts.shared)
+        outputs = [
+            None if row is None else read_output(row, asked, metric)
+            for row, metric in zip(texts.own, samples.metrics, strict=True)
+        ]
+        of_texts.add(_fitting(partial(packed_sample, texts.shared, asked, outputs), longest))
+        stored = [output for output in outputs if output is not None and output.tokens]
+        if stored:
+            surprisals[:, number] = [output.surprisal if output else math.nan for output in outputs]
+        count = sum(output.shown_tokens(room.in_output) for output in stored)
+        if not 0 < count <= left:
+            of_tokens.add("0")
+            continue
+        left -= count
+        with_tokens += 1
+        of_tokens.add(_fitting(partial(packed_tokens, outputs), room.in_output))
+    tokens = of_tokens.pieces() if with_tokens else ()
+    return _PackedTexts(of_texts.pieces(), tokens, surprisals, with_tokens)
 
 
 def _redacted(value: Any) -> Any:

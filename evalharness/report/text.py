@@ -44,6 +44,13 @@ def redacted(text: str) -> str:
     return _KEY.sub("[redacted]", _HOME.sub("~", text))
 
 
+def redactions(text: str) -> list[tuple[int, int]]:
+    """Where a text has what `redacted` takes out: the first character, and that after the last."""
+    if not may_be_redacted(text):
+        return []
+    return [found.span() for pattern in (_KEY, _HOME) for found in pattern.finditer(text)]
+
+
 def visible(text: str) -> str:
     """The text with hidden characters spelled out, and without home folders and keys."""
     return spelled_out(redacted(text))

@@ -3,8 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.lengths import scores_by_length
+from evalharness.compare.records import ComparedRun
 from evalharness.compare.runs import run_labels
+from evalharness.errors import DataError
+from evalharness.report.banners import build_banners
 from evalharness.report.cells import Cell, metric_cells
+from evalharness.report.choices import Choices, build_choices
 from evalharness.report.comparison_view import ComparisonView, build_comparison
 from evalharness.report.drawing import Plot
 from evalharness.report.evidence import Evidence
@@ -15,7 +20,8 @@ from evalharness.report.leaderboard import (
     direction,
     order_tasks,
 )
-from evalharness.report.matrices import Matrix, build_matrices
+from evalharness.report.length_plots import length_plot
+from evalharness.report.matrices import Matrices, build_matrices
 from evalharness.report.plots import build_plots
 from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
@@ -61,7 +67,11 @@ class SliceTable:
 
 @dataclass(frozen=True, slots=True)
 class TaskSection:
-    """All that is shown of one task; `cautions` are of single models."""
+    """All that is shown of one task.
+
+    cautions   of single models
+    not_drawn  why there is no figure of scores by length, where that needs a word; else ""
+    """
 
     name: str
     anchor: str
@@ -69,6 +79,7 @@ class TaskSection:
     warnings: tuple[str, ...]
     cautions: tuple[str, ...]
     plots: tuple[Plot, ...]
+    not_drawn: str
     facts: tuple[Fact, ...]
     headings: tuple[Heading, ...]
     rows: tuple[TableRow, ...]
@@ -88,8 +99,9 @@ class Page:
     tasks: tuple[TaskSection, ...]
     models: PlainTable
     plots: tuple[Plot, ...]
-    matrices: tuple[Matrix, ...]
+    matrices: Matrices
     comparison: ComparisonView | None
+    choices: Choices
 
 
 def build_page(evidence: Evidence, title: str) -> Page:
@@ -103,81 +115,31 @@ def build_page(evidence: Evidence, title: str) -> Page:
     ]
     return Page(
         title=visible(title),
-        facts=_facts(ordered, len(names)),
-        banners=(*map(visible, evidence.left_out), *_banners(ordered, leaderboard)),
+        facts=_facts(evidence.runs, len(names)),
+        banners=(*map(visible, evidence.left_out), *build_banners(evidence.runs, leaderboard)),
         leaderboard=leaderboard,
         tasks=tuple(sections),
-        models=_models(ordered),
+        models=_models(evidence.runs),
         plots=tuple(build_plots(evidence)),
-        matrices=tuple(build_matrices(evidence)),
+        matrices=build_matrices(evidence),
         comparison=build_comparison(evidence),
+        choices=build_choices(evidence, leaderboard),
     )
 
 
-def _facts(runs: Sequence[Run], tasks: int) -> tuple[Fact, ...]:
-    days = sorted({f"{(record.finished or record.started):%Y-%m-%d}" for record, _ in runs})
-    versions = sorted({record.environment.get("evalharness", "unknown") for record, _ in runs})
-    samples = sum(task.n for _, results in runs for task in results.tasks.values())
+def _facts(runs: Sequence[ComparedRun], tasks: int) -> tuple[Fact, ...]:
+    records = [part.record for run in runs for part in run.parts()]
+    days = sorted({f"{(record.finished or record.started):%Y-%m-%d}" for record in records})
+    versions = sorted({record.environment.get("evalharness", "unknown") for record in records})
+    samples = sum(task.n for run in runs for task in run.results.tasks.values())
+    joined = f", joined to {amount(len(runs))} rows" if len(runs) < len(records) else ""
     return (
-        Fact("Runs", amount(len(runs))),
+        Fact("Runs", f"{amount(len(records))}{joined}"),
         Fact("Tasks", amount(tasks)),
         Fact("Samples answered", amount(samples)),
         Fact("Date", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
         Fact("evalharness", visible(", ".join(versions))),
     )
-
-
-def _banners(runs: Sequence[Run], leaderboard: Leaderboard) -> tuple[str, ...]:
-    banners = _partial(runs)
-    mismatched = [column.task for column in leaderboard.columns if column.mismatch]
-    if mismatched:
-        banners.append(f"Runs that cannot be compared stand together in: {', '.join(mismatched)}.")
-    return (*banners, *_lettered(runs), *_skipped(runs))
-
-
-def _partial(runs: Sequence[Run]) -> list[str]:
-    """A line for each limit that may have left samples out, with the tasks where it may have."""
-    tasks: dict[int, dict[str, None]] = {}
-    for record, _ in runs:
-        if record.configuration.limit is not None:
-            limited = dict.fromkeys(record.limited_tasks())
-            tasks.setdefault(record.configuration.limit, {}).update(limited)
-    every = {name for record, _ in runs for name in record.tasks}
-    return [
-        f"Partial runs: only the first {amount(limit)} samples were answered of "
-        f"{'each task' if set(names) == every else ', '.join(map(short, sorted(names)))}. "
-        "These are not the scores of the whole benchmarks."
-        for limit, names in sorted(tasks.items())
-        if names
-    ]
-
-
-def _lettered(runs: Sequence[Run]) -> list[str]:
-    """A line for each model and reason, with the tasks that were measured by letters."""
-    tasks: dict[tuple[str, str], list[str]] = {}
-    for _, results in runs:
-        for name, task in results.tasks.items():
-            if task.method is not None and task.method.name == "letter":
-                key = (results.model.name, task.method.reason)
-                tasks.setdefault(key, []).append(short(name))
-    return [
-        f"{short(model)} was asked for the letter of the right option in {', '.join(names)}, which "
-        "is another measurement than comparing how likely the options are: "
-        f"{visible(reason)}."
-        for (model, reason), names in tasks.items()
-    ]
-
-
-def _skipped(runs: Sequence[Run]) -> list[str]:
-    """A line for each model and reason, with the tasks that were left out for it."""
-    tasks: dict[tuple[str, str], list[str]] = {}
-    for record, results in runs:
-        for name, reason in record.skipped.items():
-            tasks.setdefault((results.model.name, reason), []).append(short(name))
-    return [
-        f"{short(model)} was not run on {', '.join(names)}: {visible(reason)}."
-        for (model, reason), names in tasks.items()
-    ]
 
 
 def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskSection:
@@ -199,8 +161,10 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         for metric in metrics
     ]
     names = [short(label) for label in run_labels(runs)]
+    by_length, not_drawn = _by_length(name, anchor, evidence)
     return TaskSection(
-        plots=tuple(reliability_plot(name, anchor, evidence.runs)),
+        plots=(*by_length, *reliability_plot(name, anchor, evidence.runs)),
+        not_drawn=not_drawn,
         cautions=tuple(_cautions(tasks, runs)),
         name=visible(name),
         anchor=anchor,
@@ -222,6 +186,15 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         validity=_validity(tasks, names),
         cost=_cost(tasks, names),
     )
+
+
+def _by_length(name: str, anchor: str, evidence: Evidence) -> tuple[tuple[Plot, ...], str]:
+    """The figure of scores by length, or why there is none; neither without samples."""
+    try:
+        found = scores_by_length(name, evidence.runs, evidence.catalogue)
+    except DataError as error:
+        return (), f"Scores by length are not drawn: {visible(str(error))}"
+    return () if found is None else tuple(length_plot(name, anchor, found)), ""
 
 
 def _cautions(tasks: Sequence[TaskResult | None], runs: Sequence[Run]) -> Iterator[str]:
@@ -353,7 +326,7 @@ def _cost(tasks: Sequence[TaskResult | None], names: Sequence[str]) -> PlainTabl
     return _table(headings, tasks, names, values)
 
 
-def _models(runs: Sequence[Run]) -> PlainTable:
+def _models(runs: Sequence[ComparedRun]) -> PlainTable:
     headings = (
         "Model",
         "Spec",
@@ -365,18 +338,20 @@ def _models(runs: Sequence[Run]) -> PlainTable:
         "Fingerprint",
         "Run",
     )
-    rows = [
-        (
-            short(label),
-            short(results.model.spec),
-            short(results.model.architecture),
-            amount(results.model.parameters) if results.model.parameters else "–",
-            short(results.model.dtype),
-            short(results.model.device),
-            amount(results.model.max_length) if results.model.max_length else "–",
-            short(results.model.fingerprint[:12]),
-            short(results.run_id),
-        )
-        for label, (_, results) in zip(run_labels(runs), runs, strict=True)
-    ]
-    return PlainTable(headings, tuple(rows))
+    return PlainTable(headings, tuple(map(_model, runs)))
+
+
+def _model(run: ComparedRun) -> tuple[str, ...]:
+    """A model as it was run; one that was run in parts, with the device and the id of each."""
+    model, parts = run.results.model, run.parts()
+    return (
+        short(run.label),
+        short(model.spec),
+        short(model.architecture),
+        amount(model.parameters) if model.parameters else "–",
+        short(model.dtype),
+        ", ".join(dict.fromkeys(short(part.results.model.device) for part in parts)),
+        amount(model.max_length) if model.max_length else "–",
+        short(model.fingerprint[:12]),
+        ", ".join(short(part.results.run_id) for part in parts),
+    )

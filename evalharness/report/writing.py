@@ -1,6 +1,8 @@
-"""Texts written so that Markdown, LaTeX and spreadsheets show them as they are."""
+"""Texts written so that Markdown, LaTeX, spreadsheets and scripts have them as they are."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 Marked = tuple[str, bool]
 """A text, and whether it is bold."""
@@ -24,6 +26,12 @@ _LATEX = {
 def guarded(text: str) -> str:
     """A text of a CSV cell that no spreadsheet runs as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def inert_json(value: Any) -> str:
+    """JSON for a script element, inside which only "<" could end it."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def in_markdown(text: str) -> str:

@@ -6,7 +6,7 @@ for approximate randomisation of corpus metrics; Bonett & Price 2012 for paired 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import special
@@ -74,6 +74,18 @@ class Difference:
     clusters: int
     samples: tuple[int, int, int] | None
     draws: Values = field(repr=False, compare=False)
+
+
+def mirrored(found: Difference) -> Difference:
+    """The second minus the first: what `compare_pair` finds of both the other way round."""
+    return replace(
+        found,
+        values=(found.values[1], found.values[0]),
+        difference=None if found.difference is None else -found.difference,
+        intervals={level: (-high, -low) for level, (low, high) in found.intervals.items()},
+        samples=None if found.samples is None else found.samples[::-1],
+        draws=-found.draws,
+    )
 
 
 def compare_pair(

@@ -52,33 +52,59 @@ def rank_models(
 
     Better is higher or lower, as the metric says.
     """
+    return rank_at_levels(
+        metric, models, groups, seed=seed, alphas=(alpha,), replicates=replicates
+    )[alpha]
+
+
+def rank_at_levels(
+    metric: Metric,
+    models: Sequence[Statistics],
+    groups: Groups,
+    *,
+    seed: int,
+    alphas: Sequence[float],
+    replicates: int = 2000,
+) -> dict[float, list[Standing]]:
+    """What `rank_models` gives at each of several levels, from one set of tests."""
     sign = 1.0 if metric.higher_is_better else -1.0
     values = sign * np.array([score(metric, one, groups) for one in models])
-    together, codes = np.concatenate(models), np.tile(groups, len(models))
-    means = mean_scores(metric, together, codes)
-    if means is not None:
-        own = sign * means.reshape(len(models), -1)
+    own, means = scores_of_models(metric, models, groups)
+    own = sign * own
+    if means:
         errors = _errors_of_means(own, groups)
     else:
-        own = sign * np.stack([sample_scores(metric, one, groups) for one in models])
         drawn = bootstrap_distributions(
             [(metric, one) for one in models], groups, seed=seed, replicates=replicates
         )
         errors = _errors_of_draws(np.stack(drawn))
     p_values = pairwise_p_values(values, errors, cluster_codes(groups)[1])
-    better = significantly_better(values, p_values, alpha)
     wins = win_matrix(own)
     rates, strengths = win_rates(wins), bradley_terry(wins)
     if (own == own[0]).all() and not (values == values[0]).all():
         # Scores of single samples say nothing: none of them differs, though the whole does.
         rates = strengths = np.full(len(models), np.nan)
-    return [
-        Standing(float(sign * value), ranks, tie, float(rate), float(strength))
-        for value, ranks, tie, rate, strength in zip(
-            values, rank_intervals(better), tie_groups(values, better), rates, strengths,
-            strict=True,
-        )
-    ]  # fmt: skip
+    found = {}
+    for alpha in alphas:
+        better = significantly_better(values, p_values, alpha)
+        found[alpha] = [
+            Standing(float(sign * value), ranks, tie, float(rate), float(strength))
+            for value, ranks, tie, rate, strength in zip(
+                values, rank_intervals(better), tie_groups(values, better), rates, strengths,
+                strict=True,
+            )
+        ]  # fmt: skip
+    return found
+
+
+def scores_of_models(
+    metric: Metric, models: Sequence[Statistics], groups: Groups
+) -> tuple[Matrix, bool]:
+    """Each model's score on each sample (m, n), and whether the metric is the mean of them."""
+    means = mean_scores(metric, np.concatenate(models), np.tile(groups, len(models)))
+    if means is not None:
+        return means.reshape(len(models), -1), True
+    return np.stack([sample_scores(metric, one, groups) for one in models]), False
 
 
 def _errors_of_means(scores: Matrix, groups: Groups) -> Matrix:
@@ -171,6 +197,16 @@ def win_matrix(scores: Matrix) -> Matrix:
         wins[first] = more + (samples - more - less) / 2
     np.fill_diagonal(wins, 0.0)
     return wins
+
+
+def win_shares(scores: Matrix) -> Matrix:
+    """The share of the other models that each model beats on each sample (m, n); a tie is half.
+
+    scores (m, n): higher is better. Undefined scores are a tie. The mean over the samples is the
+    rate of `win_rates`, so that what is known of means holds for it.
+    """
+    shares = [((one > scores).sum(axis=0) - (one < scores).sum(axis=0)) / 2 for one in scores]
+    return np.asarray(0.5 + np.stack(shares) / max(1, len(scores) - 1))
 
 
 def win_rates(wins: Matrix) -> Values:

@@ -32,7 +32,8 @@ def mean_of_tasks(
     """
     if not values:
         return TaskMean(math.nan, None, 0)
-    return _mean(float(np.mean(values)), np.mean(distributions, axis=0), level, len(values))
+    even = np.full(len(values), 1 / len(values))
+    return weighted_mean(even, values, distributions, level)
 
 
 def mean_of_families(
@@ -41,13 +42,20 @@ def mean_of_families(
     """Every family counts the same, however many tasks it has: the mean of its tasks' means."""
     if not values:
         return TaskMean(math.nan, None, 0)
+    return weighted_mean(family_shares(families), values, distributions, level)
+
+
+def family_shares(families: Sequence[str]) -> Values:
+    """The weight (tasks,) of each task where every family counts the same."""
     sizes = {family: families.count(family) for family in families}
-    shares = np.array([1 / (sizes[family] * len(sizes)) for family in families])
+    return np.array([1 / (sizes[family] * len(sizes)) for family in families])
+
+
+def weighted_mean(
+    shares: Values, values: Sequence[float], distributions: Sequence[Values], level: float
+) -> TaskMean:
+    """The mean of tasks by their weights (tasks,), which add up to 1."""
     drawn = shares @ np.asarray(distributions)
-    return _mean(float(shares @ np.asarray(values)), drawn, level, len(values))
-
-
-def _mean(value: float, drawn: Values, level: float, tasks: int) -> TaskMean:
     drawn = drawn[~np.isnan(drawn)]
     interval = percentile(drawn, level) if len(drawn) > 1 else None
-    return TaskMean(value, interval, tasks)
+    return TaskMean(float(shares @ np.asarray(values)), interval, len(values))

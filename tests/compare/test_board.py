@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.compare.board import Board, build_board
-from evalharness.compare.pairs import MOST_MODELS, compare_pairs
 from evalharness.metrics.aggregation import mean
 from evalharness.records import Metric
 from evalharness.statistics.boards import place_by_draws, place_by_errors, shared_draws
@@ -40,7 +39,7 @@ def test_the_mean_is_of_all_tasks_with_a_scale_and_of_models_that_have_them_all(
     results = {run.label: run.results for run in folders.read(runs)}["aspen-7b"]
     values = [next(iter(results.tasks[t].metrics.values())).value for t in found.aggregated]
     expected = 100 * float(np.mean([value for value in values if value is not None]))
-    assert found.places["aspen-7b"].of_tasks.value == pytest.approx(expected)
+    assert found.places["aspen-7b"].mean.value == pytest.approx(expected)
 
 
 def test_models_of_known_ability_are_ranked_by_it_and_near_ones_share_a_range(
@@ -73,7 +72,7 @@ def test_without_samples_standard_errors_stand_in_and_find_no_more(
         paired = with_samples.places[label].placing.ranks
         assert place.placing.ranks[0] <= paired[0]
         assert place.placing.ranks[1] >= paired[1]
-        assert place.of_tasks.interval is not None
+        assert place.mean.interval is not None
 
 
 def test_samples_that_a_model_failed_have_no_part_for_any(runs: list[Path]) -> None:
@@ -96,24 +95,10 @@ def test_fewer_than_two_complete_models_have_no_ranks(tmp_path: Path) -> None:
     assert board(folders.write_runs(tmp_path, models=made)).places == {}
 
 
-def test_pairs_are_of_all_models_that_ran_a_task(runs: list[Path]) -> None:
-    (capitals,) = compare_pairs(folders.read(runs), ["capitals"], folders.catalogue(), alpha=0.05)
-    assert len(capitals.pairs) == 10
-    pair = next(one for one in capitals.pairs if {one.first, one.second} == {"random", "aspen-7b"})
-    assert pair.corrected < 0.001
-    assert pair.corrected >= pair.difference.p_value
-
-
-def test_there_are_no_pairs_of_too_many_models(tmp_path: Path) -> None:
-    made = [MadeModel(f"m{place}", 0.5) for place in range(MOST_MODELS + 1)]
-    found = folders.read(folders.write_runs(tmp_path, models=made, samples=10))
-    assert compare_pairs(found, ["capitals"], folders.catalogue(), alpha=0.05) == ()
-
-
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=6), st.floats(0.1, 10))
 def test_a_model_that_is_better_has_no_worse_ranks(values: list[float], error: float) -> None:
     errors = np.full(len(values), error)
-    places = place_by_errors(np.array(values), errors, clusters=50, alpha=0.05)
+    places = place_by_errors(np.array(values), errors, clusters=50, alphas=[0.05])[0.05]
     order = np.argsort(-np.array(values), kind="stable")
     ranks = [places[place][0].ranks for place in order]
     assert ranks == sorted(ranks)
@@ -126,8 +111,8 @@ def test_draws_are_shared_so_that_equal_models_never_differ() -> None:
     one, other = shared_draws(metric, [scores, scores], np.arange(300), seed=0, replicates=200)
     assert (one == other).all()
     placings = place_by_draws(
-        np.array([one.mean(), other.mean()]), np.stack([one, other]), clusters=300, alpha=0.05
-    )
+        np.array([one.mean(), other.mean()]), np.stack([one, other]), clusters=300, alphas=[0.05]
+    )[0.05]
     assert [placing.ranks for placing in placings] == [(1, 2), (1, 2)]
 
 

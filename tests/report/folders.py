@@ -1,9 +1,11 @@
 """Run folders with samples, made up: four tasks, models of known ability, every figure invented."""
 
+import math
 import random
+import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +15,7 @@ import numpy as np
 from evalharness.compare.records import ComparedRun
 from evalharness.discovery import Catalogue, FoundTask
 from evalharness.metrics.aggregation import mean
-from evalharness.records import Metric, Row, Sample, Task
+from evalharness.records import Metric, Row, Sample, Task, TokenScore
 from evalharness.report.evidence import Evidence, evidence_of, labelled
 from evalharness.results import (
     MetricResult,
@@ -29,7 +31,7 @@ from evalharness.results import (
     Validity,
 )
 from evalharness.run_folder import read_run, write_results, write_run, write_samples
-from evalharness.statistics.summaries import summarize
+from evalharness.statistics.summaries import Summary, summarize
 
 WORDS = [
     "the",
@@ -51,24 +53,33 @@ WORDS = [
 
 @dataclass(frozen=True)
 class MadeTask:
-    """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name."""
+    """A task; `graded` ones score from 0 to 1, others 0 or 1. Ids begin with `ids` or its name.
+
+    One with `options` is multiple choice, whose options are compared per character. The scores of
+    one that is not `higher` are errors.
+    """
 
     name: str
     family: str
     graded: bool = False
+    options: int = 0
     ideal: float | None = None
     warning: str = ""
     ids: str = ""
+    higher: bool = True
 
     @property
     def metric(self) -> Metric:
-        name = "pct_stereotype" if self.ideal is not None else "f1" if self.graded else "acc"
+        name = "f1" if self.graded else "acc_norm" if self.options else "acc"
+        if self.ideal is not None:
+            name = "pct_stereotype"
         return Metric(
             name,
             measure=lambda _sample, _responses: (0.0,),
             aggregate=mean(),
             bounds=(0.0, 1.0),
             ideal=self.ideal,
+            higher_is_better=self.higher,
             signature="an invented mean",
         )
 
@@ -83,7 +94,11 @@ TASKS = (
 
 @dataclass(frozen=True)
 class MadeModel:
-    """A model that is right with a probability, and what its first samples are to look like."""
+    """A model that is right with a probability, and what its first samples are to look like.
+
+    With `tokens` the log-probability of each token is stored, with five alternatives; `flags` says
+    which sample has one of the flags of a row.
+    """
 
     name: str
     ability: float
@@ -94,6 +109,8 @@ class MadeModel:
     unfinished: int = 0
     tasks: tuple[str, ...] = ("capitals", "passages", "headlines", "pairs")
     outputs: dict[int, str] = field(default_factory=dict)
+    tokens: bool = False
+    flags: dict[str, int] = field(default_factory=dict)
 
 
 MODELS = (
@@ -216,31 +233,85 @@ def _rows(model: MadeModel, task: MadeTask, samples: int) -> list[SampleRow]:
         words = target.split()
         answer = " ".join(words[: max(1, round(len(words) * score))]) if score < 1 else target
         answer = model.outputs.get(number, answer)
-        rows.append(
-            SampleRow(
-                id=f"{task.ids or task.name}-{number:05}",
-                group=None,
-                slices={"length": "short" if hardness < 0.5 else "long"},
-                prompt_hash="aa" * 32,
-                prompts=[prompt],
-                target=target,
-                references=[target],
-                responses=[] if failed else [answer],
-                extracted=[] if failed else [answer.strip()],
-                statistics=None if failed else {task.metric.name: [score]},
-                truncated=False,
-                lost_shots=0,
-                unfinished=number < model.unfinished,
-                unfinished_thinking=False,
-                empty=False,
-                unparsed=False,
-                looped=False,
-                doubled_start=False,
-                failed=failed,
-                error="The server did not answer." if failed else "",
-            )
+        row = SampleRow(
+            id=f"{task.ids or task.name}-{number:05}",
+            group=None,
+            slices={"length": "short" if hardness < 0.5 else "long"},
+            prompt_hash="aa" * 32,
+            prompts=[prompt],
+            target=target,
+            references=[target],
+            responses=[] if failed else [answer],
+            extracted=[] if failed else [answer.strip()],
+            statistics=None if failed else {task.metric.name: [score]},
+            truncated=False,
+            lost_shots=0,
+            unfinished=number < model.unfinished,
+            unfinished_thinking=False,
+            empty=False,
+            unparsed=False,
+            looped=False,
+            doubled_start=False,
+            failed=failed,
+            error="The server did not answer." if failed else "",
+            words=3 + int(30 * hardness),
         )
+        if task.options and not failed:
+            of_sample = random.Random(f"{task.name} {number}")
+            row = _with_options(row, of_sample, own, task.options, right=score == 1)
+        if model.tokens and not failed:
+            texts = row.continuations or row.responses
+            row = replace(row, tokens=[_tokens(text, own) for text in texts])
+        rows.append(_flagged(row, number, model))
     return rows
+
+
+def _flagged(row: SampleRow, number: int, model: MadeModel) -> SampleRow:
+    flags: dict[str, Any] = {
+        # Some are counts.
+        name: type(getattr(row, name))(1)
+        for name, place in model.flags.items()
+        if place == number
+    }
+    return replace(row, **flags) if flags else row
+
+
+def _with_options(
+    row: SampleRow, of_sample: random.Random, own: random.Random, number: int, *, right: bool
+) -> SampleRow:
+    """The same question with options of unequal length, of which the model takes the right one."""
+    choices = [" ".join(of_sample.sample(WORDS, of_sample.randint(1, 6))) for _ in range(number)]
+    gold = of_sample.randrange(number)
+    per_character = [-own.uniform(0.3, 0.6) for _ in choices]
+    taken = gold if right else (gold + 1) % number
+    per_character[taken] = -0.25
+    values = [len(choice) * value for choice, value in zip(choices, per_character, strict=True)]
+    return replace(
+        row,
+        prompts=row.prompts * number,
+        target=choices[gold],
+        references=[],
+        responses=[repr(value) for value in values],
+        extracted=[],
+        choices=choices,
+        gold=[gold],
+        continuations=[f" {choice}" for choice in choices],
+    )
+
+
+def _tokens(text: str, own: random.Random) -> list[TokenScore]:
+    """Words with the space before them as tokens, each with its five likeliest alternatives."""
+    tokens = []
+    for word in re.findall(r"\s*\S+|\s+$", text):
+        shares = sorted((own.expovariate(1) ** 3 for _ in range(6)), reverse=True)
+        words = [f" {one}" for one in own.sample(WORDS, 6)]
+        place = min(int(own.expovariate(0.7)), 5)
+        words[place] = word
+        ranked = [
+            (one, math.log(share / sum(shares))) for one, share in zip(words, shares, strict=True)
+        ]
+        tokens.append(TokenScore(word, ranked[place][1], tuple(ranked[:5])))
+    return tokens
 
 
 def _result(task: MadeTask, rows: Sequence[SampleRow], model: MadeModel) -> TaskResult:
@@ -273,13 +344,15 @@ def _result(task: MadeTask, rows: Sequence[SampleRow], model: MadeModel) -> Task
 
 def _score(task: MadeTask, rows: Sequence[SampleRow]) -> MetricResult:
     found = [row.statistics[task.metric.name] for row in rows if row.statistics is not None]
-    (summary,) = summarize([(task.metric, np.array(found))], np.arange(len(found)), seed=0)
+    summary = Summary(None, None, None)
+    if found:
+        (summary,) = summarize([(task.metric, np.array(found))], np.arange(len(found)), seed=0)
     return MetricResult(
         value=summary.value,
         interval=summary.interval,
         stderr=summary.stderr,
         method=summary.method,
-        higher_is_better=True,
+        higher_is_better=task.higher,
         ideal=task.ideal,
         bounds=(0.0, 1.0),
         signature=task.metric.signature,

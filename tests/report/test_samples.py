@@ -1,7 +1,5 @@
 """Samples of several models: aligned, chosen, packed, and nothing of them lost on the way."""
 
-import base64
-import gzip
 import json
 import random
 from pathlib import Path
@@ -15,13 +13,16 @@ from hypothesis import strategies as st
 
 from evalharness.report.sample_choice import FEWEST, SHOWN, choose, quota
 from evalharness.report.sample_columns import FLAGS, MISSING, TaskSamples, task_samples
-from evalharness.report.sample_data import LARGEST_PIECE, PackedTask, pack_task
+from evalharness.report.sample_data import LARGEST_PIECE, Keep, PackedTask, pack_task
+from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import redacted
 from tests.report import folders
 from tests.report.folders import MadeModel, MadeTask
+from tests.report.packed import Kept, unpacked
 
 CAPITALS = [MadeTask("capitals", "question_answering")]
 ONE = ("capitals",)
+ROOM = TokenRoom(in_output=50, in_all=None)
 
 
 def samples_of(paths: list[Path]) -> TaskSamples:
@@ -34,24 +35,10 @@ def made(folder: Path, *models: MadeModel, samples: int = 120) -> TaskSamples:
     return samples_of(folders.write_runs(folder, models=models, tasks=CAPITALS, samples=samples))
 
 
-def unpacked(data: str) -> bytes:
-    return gzip.decompress(base64.b64decode(data))
-
-
-class Kept:
-    """Packed pieces by name."""
-
-    def __init__(self) -> None:
-        self.pieces: dict[str, str] = {}
-
-    def __call__(self, data: str) -> str:
-        self.pieces[str(len(self.pieces))] = data
-        return str(len(self.pieces) - 1)
-
-    def texts(self, packed: PackedTask) -> list[dict[str, Any]]:
-        return [
-            text for piece in packed.texts for text in json.loads(unpacked(self.pieces[piece.name]))
-        ]
+def packed_task(
+    samples: TaskSamples, chosen: Any, *, longest: int, keep: Keep, room: TokenRoom = ROOM
+) -> PackedTask:
+    return pack_task(samples, chosen, longest=longest, room=room, keep=keep)
 
 
 def test_samples_in_another_order_meet_by_their_ids(tmp_path: Path) -> None:
@@ -61,7 +48,7 @@ def test_samples_in_another_order_meet_by_their_ids(tmp_path: Path) -> None:
     before = samples_of([first, second])
     kept, shuffled = Kept(), Kept()
     everything = np.arange(before.n)
-    expected = kept.texts(pack_task(before, everything, longest=100, keep=kept))
+    expected = kept.texts(packed_task(before, everything, longest=100, keep=kept))
     path = second / "samples" / "capitals.parquet"
     table = pyarrow.parquet.read_table(path)
     order = list(range(len(table)))
@@ -70,7 +57,7 @@ def test_samples_in_another_order_meet_by_their_ids(tmp_path: Path) -> None:
     after = samples_of([first, second])
     assert after.ids.equals(before.ids)
     assert (after.scores == before.scores).all()
-    assert shuffled.texts(pack_task(after, everything, longest=100, keep=shuffled)) == expected
+    assert shuffled.texts(packed_task(after, everything, longest=100, keep=shuffled)) == expected
 
 
 def test_a_sample_that_only_one_model_was_asked_is_there_for_that_one(tmp_path: Path) -> None:
@@ -85,7 +72,7 @@ def test_a_sample_that_only_one_model_was_asked_is_there_for_that_one(tmp_path: 
     assert list(found.flags[0]) == [0, 0, 0, MISSING, MISSING]
     assert list(np.isnan(found.scores[0])) == [False, False, False, True, True]
     kept = Kept()
-    texts = kept.texts(pack_task(found, np.arange(5), longest=100, keep=kept))
+    texts = kept.texts(packed_task(found, np.arange(5), longest=100, keep=kept))
     assert [text["o"][0] is None for text in texts] == [False, False, False, True, True]
     assert all(text["t"] for text in texts)
 
@@ -97,7 +84,7 @@ def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
         MadeModel("b", 0.4, tasks=ONE, unfinished=4),
     )
     kept = Kept()
-    packed = pack_task(found, np.arange(found.n), longest=100, keep=kept)
+    packed = packed_task(found, np.arange(found.n), longest=100, keep=kept)
     data = b"".join(unpacked(kept.pieces[piece.name]) for piece in packed.numbers)
     count = 2 * found.n
     scores = np.frombuffer(data[: 4 * count], dtype="<f4").reshape(2, -1)
@@ -118,7 +105,7 @@ def test_no_piece_is_larger_than_half_a_mebibyte(tmp_path: Path) -> None:
     }
     found = made(tmp_path, MadeModel("a", 0.5, tasks=ONE, outputs=outputs), samples=30)
     kept = Kept()
-    packed = pack_task(found, np.arange(30), longest=100_000, keep=kept)
+    packed = packed_task(found, np.arange(30), longest=100_000, keep=kept)
     assert len(packed.texts) > 3
     assert max(map(len, kept.pieces.values())) <= LARGEST_PIECE
     assert [piece.first for piece in packed.texts[1:]] == list(
@@ -131,7 +118,7 @@ def test_an_output_of_ten_megabytes_is_cut_and_says_so(tmp_path: Path) -> None:
     long = MadeModel("a", 0.5, tasks=ONE, outputs={0: "x" * 10_000_000})
     found = made(tmp_path, long, samples=2)
     kept = Kept()
-    (text, _) = kept.texts(pack_task(found, np.arange(2), longest=4000, keep=kept))
+    (text, _) = kept.texts(packed_task(found, np.arange(2), longest=4000, keep=kept))
     (response,) = text["o"][0][1]
     assert response.startswith("x" * 4000 + " ⟦9,996,000 more characters")
     assert len(response) < 4100
@@ -141,7 +128,7 @@ def test_keys_and_home_folders_are_taken_out_of_texts(tmp_path: Path) -> None:
     leak = "see /home/alice/data and sk-abcdefghijklmnop1234, hf_abcdefghijklmnopqrstuv"
     found = made(tmp_path, MadeModel("a", 0.5, tasks=ONE, outputs={0: leak}), samples=2)
     kept = Kept()
-    (text, _) = kept.texts(pack_task(found, np.arange(2), longest=4000, keep=kept))
+    (text, _) = kept.texts(packed_task(found, np.arange(2), longest=4000, keep=kept))
     assert text["o"][0][1] == ["see ~/data and [redacted], [redacted]"]
 
 

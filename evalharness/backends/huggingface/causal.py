@@ -90,8 +90,11 @@ class CausalBackend(PromptBackend):
         loaded = self._load()
         if loaded.layout is None:
             return score_padded(loaded.forward, queries, self._found.options.batch_size)
-        size = min(self._packs, self.model.max_length)
-        return score_packed(loaded.forward, loaded.layout, queries, size)
+        return score_packed(loaded.forward, loaded.layout, queries, self._pack_size)
+
+    @property
+    def _pack_size(self) -> int:
+        return min(self._packs, self.model.max_length)
 
     def token_scores(
         self, requests: Sequence[Scorable]
@@ -107,8 +110,7 @@ class CausalBackend(PromptBackend):
         loaded = self._load()
         if loaded.layout is None:
             return padded_tokens(loaded.forward, queries, self._found.options.batch_size)
-        size = min(self._packs, self.model.max_length)
-        return packed_tokens(loaded.forward, loaded.layout, queries, size)
+        return packed_tokens(loaded.forward, loaded.layout, queries, self._pack_size)
 
     def _write(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
         from evalharness.backends.huggingface.writing import padding_is_right, write
