@@ -79,7 +79,7 @@ def store_tokens(
             texts.append(text)
         else:
             unscored[reason] += 1
-    before = done = len(asked) - len(texts)
+    before, done = len(asked) - len(missing), len(asked) - len(texts)
     tell(done, len(asked), before)
     with Journal(store, keep=True) as journal:
         for index, found in backend.token_scores(texts):

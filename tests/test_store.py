@@ -15,20 +15,26 @@ from evalharness.records import (
     Cost,
     Generation,
     GenerationResponse,
+    Keyed,
     LogLikelihood,
     LogLikelihoodResponse,
     Message,
+    MinK,
+    MinKOf,
     PseudoLogLikelihood,
-    Request,
     Response,
     RollingLogLikelihood,
     Sampling,
+    Stored,
+    TokenScore,
+    TokenScores,
+    TokensOf,
 )
 from evalharness.store import Responses, Store, request_key
 
 ANSWER = GenerationResponse("text", "stop", cost=Cost(0.5, 10, 5, 3))
 
-REQUESTS: list[Request] = [
+REQUESTS: list[Keyed] = [
     LogLikelihood("a", "b"),
     LogLikelihood("ab", ""),
     LogLikelihood("", "ab"),
@@ -54,6 +60,13 @@ REQUESTS: list[Request] = [
     PseudoLogLikelihood("ab", span=(1, 2)),
     PseudoLogLikelihood("ab", shared_with="a"),
     PseudoLogLikelihood("ab", shared_with="b"),
+    TokensOf(LogLikelihood("a", "b")),
+    TokensOf(LogLikelihood("a", "b"), alternatives=3),
+    TokensOf(LogLikelihood("ab", "")),
+    TokensOf(RollingLogLikelihood("ab")),
+    MinKOf("ab", 20),
+    MinKOf("ab", 30),
+    MinKOf("a", 20),
 ]
 
 
@@ -83,6 +96,28 @@ RESPONSES = st.one_of(
         COSTS,
     ),
 )
+
+
+LOG_PROBABILITIES = st.floats(max_value=0, allow_nan=False, allow_infinity=False)
+TOKENS = st.builds(
+    TokenScore,
+    st.text(),
+    LOG_PROBABILITIES,
+    st.lists(st.tuples(st.text(), LOG_PROBABILITIES), max_size=5).map(tuple),
+)
+
+
+@given(st.lists(TOKENS, max_size=4).map(tuple), st.none() | LOG_PROBABILITIES)
+def test_tokens_come_back_equal(
+    tmp_path_factory: pytest.TempPathFactory,
+    tokens: tuple[TokenScore, ...],
+    familiarity: float | None,
+) -> None:
+    kept: dict[str, Stored] = {"tokens": TokenScores(tokens), "min_k": MinK(familiarity)}
+    with Store(tmp_path_factory.mktemp("store") / "responses.sqlite") as store:
+        store.add(kept.items())
+        assert store.kept(["tokens", "other", "min_k"]) == kept.keys()
+        assert store.token_scores(["tokens", "other", "min_k"]) == kept
 
 
 @given(response=RESPONSES)

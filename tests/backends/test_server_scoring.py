@@ -359,12 +359,13 @@ class TransformersServer:
         with torch.inference_mode():
             logits = self._model(torch.tensor([ids])).logits[0].log_softmax(-1)
         own = logits[:-1].gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
-        top = logits[:-1].max(-1).values.tolist()
+        top = logits[:-1].topk(call.body["logprobs"])
+        names = [self._tokenizer.convert_ids_to_tokens(tokens) for tokens in top.indices]
         echoed = {
             "tokens": [text[start:end] for start, end in read["offset_mapping"]],
             "text_offset": [start for start, _ in read["offset_mapping"]],
             "token_logprobs": [None, *own],
-            "top_logprobs": [None, *({"top": value} for value in top)],
+            "top_logprobs": [None, *map(dict, map(zip, names, top.values.tolist()))],
         }
         return Reply(body={"choices": [{"text": text, "logprobs": echoed}]})
 

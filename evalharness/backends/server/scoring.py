@@ -124,7 +124,8 @@ def _is_top(log_probability: float | None, top: Mapping[str, float]) -> bool:
 
 def _likeliest(tokens: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
     """Servers may name the token itself besides those that were asked for."""
-    return tuple(sorted(tokens, key=lambda one: one[1], reverse=True)[:ALTERNATIVES])
+    ranked = sorted(tokens, key=lambda one: one[1], reverse=True)[:ALTERNATIVES]
+    return tuple((mended(text), log_probability) for text, log_probability in ranked)
 
 
 def prompt_tokens(choice: CompletionChoice, text: str) -> Sequence[ReadToken]:
