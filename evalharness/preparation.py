@@ -29,6 +29,7 @@ from evalharness.sources import UnreachableError
 from evalharness.validation import check_sample, plugin_code
 
 _END = object()
+_MARK = "⟦null⟧"
 
 Render = Callable[[Request], str]
 """All that a model is given for a request, as text: Backend.render."""
@@ -173,16 +174,21 @@ class _WatchedRow(Row):
         return f"The field read last is {name!r}: {value!r:.80}."
 
 
-def _check_nulls(row: _WatchedRow, sample: Sample, where: str) -> None:
-    """Raises DataError for a field that is null and stands as None in what is asked.
+def _check_nulls(task: Task, row: _WatchedRow, sample: Sample, where: str) -> None:
+    """Raises DataError for a field that is null and stands as None in what the task made of it.
 
-    A field may be null where a task expects that, but an f-string writes None without a word.
+    A field may be null where a task expects that, but an f-string writes None without a word. With
+    a mark in its place the same sample comes out, but for the mark, where it was written.
     """
-    asked = "\n".join(map(str, (*sample.requests, sample.target, *sample.references)))
-    if not re.search(r"\bNone\b", re.sub(r"\w+=None", "", asked)):
+    made = repr(sample)
+    if "None" not in made:
         return
-    for name, value in row.read.items():
-        if value is None:
+    for name in [name for name, value in row.read.items() if value is None]:
+        try:
+            marked = repr(task.sample(Row({**row, name: _MARK}, row.location, row.number)))
+        except Exception:  # a text is not what the task expects there
+            continue
+        if _MARK in marked and marked.replace(_MARK, "None") == made:
             raise DataError(f"{where}: {name}: expected a text, found null.")
 
 
@@ -199,7 +205,7 @@ def _sample(task: Task, row: Row) -> Sample:
             raise DataError(f"{error} {watched.read_last()}") from error.__cause__
         raise
     check_sample(sample, where)
-    _check_nulls(watched, sample, where)
+    _check_nulls(task, watched, sample, where)
     return sample
 
 

@@ -289,7 +289,12 @@ def test_a_field_that_may_be_null_and_a_text_that_says_none_are_accepted() -> No
         prompt = f"{row['hint'] or 'No hint.'} {row['question']}"
         return generation(id="1", prompt=prompt, references=["a"], max_tokens=4)
 
-    for row in ({"hint": None, "question": "Why?"}, {"hint": "x", "question": "None?"}):
+    rows = (
+        {"hint": None, "question": "Why?"},
+        {"hint": "x", "question": "None?"},
+        {"hint": None, "question": "Which of these? (D) None of the above"},
+    )
+    for row in rows:
         source = One(row)
         prepared = prepare(changed(sample=sample, data=source), limit=None, num_fewshot=0, seed=0)
         assert len(prepared.samples) == 1
