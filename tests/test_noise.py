@@ -39,7 +39,7 @@ from evalharness.records import (
     Task,
     whole_prompt,
 )
-from evalharness.report.text import noise_words
+from evalharness.report.noise_words import noise_words
 from evalharness.results import NoiseFloor, RunConfiguration
 from evalharness.run_folder import read_run
 from evalharness.runner import EvaluatedRun, evaluate

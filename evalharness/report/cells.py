@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalharness.report.noise_words import noise_note
 from evalharness.report.text import amount, half_width, interval, method_words, number, sort_key
 from evalharness.results import MetricResult, TaskResult
 from evalharness.statistics.task_means import TaskMean
@@ -92,6 +93,7 @@ def _cell(
         method_words(task.method),
         f"{amount(failed)} of {amount(task.n)} samples failed" if failed else "",
         f"{amount(thinking)} of {amount(task.n)} ended before the thinking did" if thinking else "",
+        noise_note(task, metric),
     )
     if metric.value is None:
         return Cell("undefined", "", "", n, note, None, False, "", "")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from evalharness.report.cells import Cell
 from evalharness.report.leaderboard import Run, build_leaderboard, order_runs
-from evalharness.report.text import noise_words
+from evalharness.report.noise_words import noise_words
 
 
 def print_table(runs: Sequence[Run], console: Console) -> None:

@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 
-from evalharness.results import Method, MetricResult, NoiseFloor, TaskResult
+from evalharness.results import Method, MetricResult
 
 LONGEST = 80
 _HOME = re.compile(r"(?:/home|/Users)/[^/\s]+|/root(?![\w.-])")
@@ -131,25 +131,6 @@ def tie_name(group: int) -> str:
 def percent(share: float) -> str:
     """A share of 1 in percent, with one decimal."""
     return f"{100 * share:.1f}"
-
-
-def noise_words(floor: NoiseFloor, task: TaskResult) -> str:
-    """What moved where samples were answered again, as a clause for people.
-
-    How far the first metric may move is said only where something did: a few samples that stayed
-    the same do not show that none of the others would move.
-    """
-    way = "in other batches" if floor.way == "other batches" else f"in {floor.way}"
-    parts = [f"{way} {floor.changed} of {amount(floor.samples)} samples moved"]
-    if floor.texts is not None:
-        parts.append(f"{amount(floor.texts)} texts are others")
-    if floor.largest is not None:
-        parts.append(f"log-probabilities moved by at most {floor.largest:.1g}")
-    name = next(iter(task.metrics))
-    jitter = floor.metrics.get(name)
-    if floor.changed and jitter is not None and jitter.half_width is not None:
-        parts.append(f"{name} may move by ±{number(jitter.half_width, task.metrics[name])}")
-    return ", ".join(parts)
 
 
 def amount(count: int) -> str:

@@ -22,6 +22,7 @@ from evalharness.report.leaderboard import (
 )
 from evalharness.report.length_plots import length_plot
 from evalharness.report.matrices import Matrices, build_matrices
+from evalharness.report.noise_words import noise_table
 from evalharness.report.plots import build_plots
 from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
@@ -85,6 +86,7 @@ class TaskSection:
     rows: tuple[TableRow, ...]
     slices: tuple[SliceTable, ...]
     validity: PlainTable
+    noise: PlainTable | None
     cost: PlainTable
 
 
@@ -185,6 +187,7 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         ),
         slices=_slices(measured[0], tasks, names),
         validity=_validity(tasks, names),
+        noise=noise_table(tasks, names),
         cost=_cost(tasks, names),
     )
 
