@@ -80,7 +80,7 @@ def place_by_errors(
 def _interval(value: float, error: float, clusters: int, level: float) -> Interval | None:
     if np.isnan(error) or clusters < 2:
         return None
-    return t_interval(value, error, clusters, level)
+    return t_interval(value, error, clusters - 1, level)
 
 
 def _placings(

@@ -16,8 +16,8 @@ Measured = Sequence[tuple[Metric, Statistics]]
 
 # Weights of this many (row, sample) pairs are held at once: 32 MB.
 _PAIRS_AT_ONCE = 4_000_000
-# More blocks than these change an acceleration by less than it matters.
-_JACKKNIFE_BLOCKS = 1000
+# Of more blocks than these, degrees of freedom change an interval by less than 1 %.
+_JACKKNIFE_BLOCKS = 200
 
 
 def score(metric: Metric, statistics: Statistics, groups: Groups) -> float:

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalharness.records import Metric
-from evalharness.statistics.clusters import standard_error
+from evalharness.statistics.clusters import degrees_of_freedom, standard_error
 from evalharness.statistics.corrections import benjamini_hochberg, holm
 from evalharness.statistics.intervals import (
-    bca,
     clustered_wilson,
     percentile,
     t_interval,
@@ -22,6 +21,7 @@ from evalharness.statistics.intervals import (
 from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 from evalharness.statistics.task_means import mean_of_families, mean_of_tasks
+from tests.statistics.alternatives import bca
 from tests.statistics.populations import BLEU, MEAN, POPULATIONS, f1_scores, segments
 
 
@@ -58,7 +58,7 @@ def test_the_standard_error_of_single_samples_is_the_usual_one_and_of_one_cluste
 def test_the_t_interval_is_scipys() -> None:
     values = np.random.default_rng(1).random(12)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
-    found = t_interval(float(values.mean()), float(stats.sem(values)), 12, 0.9)
+    found = t_interval(float(values.mean()), float(stats.sem(values)), 11, 0.9)
     assert found == pytest.approx(tuple(expected))
 
 
@@ -74,13 +74,38 @@ def test_bootstrap_intervals_are_scipys_on_the_same_resamples(method: str) -> No
     assert found == pytest.approx(tuple(theirs.confidence_interval))
 
 
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40))
+def test_degrees_of_freedom_are_between_one_and_one_less_than_the_clusters(
+    values: list[float],
+) -> None:
+    found = degrees_of_freedom(np.array(values))
+    assert 1 <= found <= len(values) - 1
+    assert degrees_of_freedom(np.array([*values, np.nan])) == found
+    shifted = degrees_of_freedom(2.5 - 3 * np.array(values))
+    assert shifted == pytest.approx(found, rel=1e-3) or np.ptp(values) < 1e-6
+
+
+def test_degrees_of_freedom_are_those_that_the_variance_shows() -> None:
+    """The variance of s^2 is 2 sigma^4 / degrees: of 40 values, exponential ones leave 9.8 of 39
+    (their kurtosis is 9), and normal ones all.
+    """
+    generator = np.random.default_rng(0)
+    for drawn, kurtosis in ((generator.normal(size=(20_000, 40)), 3.0),
+                            (generator.exponential(size=(20_000, 40)), 9.0)):  # fmt: skip
+        expected = 2 * 40 / (kurtosis - 37 / 39)
+        shown = 2 / drawn.var(axis=1, ddof=1).var()
+        assert shown == pytest.approx(expected, rel=0.1)
+    many = degrees_of_freedom(np.random.default_rng(0).exponential(size=1_000_000))
+    assert many == pytest.approx(2 * 1e6 / 8, rel=0.1)
+
+
 @given(st.integers(3, 500))
 def test_widened_percentiles_of_normal_resamples_are_the_t_interval(n: int) -> None:
     """What Hesterberg (2015) widens them for: resamples of a mean vary too little."""
     spread = np.sqrt((n - 1) / n)
-    tail = (1 - widened_level(0.95, n)) / 2
+    tail = (1 - widened_level(0.95, n, n - 1)) / 2
     low, high = stats.norm.ppf([tail, 1 - tail], scale=spread)
-    assert (low, high) == pytest.approx(t_interval(0.0, 1.0, n, 0.95), rel=1e-6)
+    assert (low, high) == pytest.approx(t_interval(0.0, 1.0, n - 1, 0.95), rel=1e-6)
 
 
 @given(st.integers(2, 40), st.integers(2, 10), st.floats(0.01, 0.99))
@@ -89,7 +114,7 @@ def test_clusters_never_narrow_wilsons_interval(clusters: int, size: int, share:
     independent = np.sqrt(share * (1 - share) / n)
     low, high = wilson(share, n, 0.95)
     for design in (0.5, 1.0, 2.0):
-        found = clustered_wilson(share, design * independent, n, clusters, 0.95)
+        found = clustered_wilson(share, design * independent, n, clusters, clusters - 1, 0.95)
         assert found[0] <= low + 1e-12
         assert found[1] >= high - 1e-12
 
