@@ -86,6 +86,7 @@ def _interval(value: float, error: float, clusters: int, level: float) -> Interv
 def _placings(
     values: Values, errors: NDArray[np.float64], clusters: int, alpha: float
 ) -> list[Placing]:
-    better = significantly_better(values, pairwise_p_values(values, errors, clusters), alpha)
+    degrees = np.full(errors.shape, clusters - 1.0)
+    better = significantly_better(values, pairwise_p_values(values, errors, degrees), alpha)
     ranks, groups = rank_intervals(better), tie_groups(values, better)
     return [Placing(rank, group) for rank, group in zip(ranks, groups, strict=True)]
