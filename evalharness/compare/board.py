@@ -26,7 +26,12 @@ from evalharness.statistics.boards import (
     shared_draws,
 )
 from evalharness.statistics.ranking import rank_models
-from evalharness.statistics.task_means import TaskMean, mean_of_families, mean_of_tasks
+from evalharness.statistics.task_means import (
+    TaskMean,
+    mean_of_families,
+    mean_of_samples,
+    mean_of_tasks,
+)
 
 DRAWS = 1000
 
@@ -36,11 +41,13 @@ class Place:
     """Where a run stands over all aggregated tasks; means are in percent of each metric's range.
 
     of_families  every family counts the same; None without samples
+    of_samples   every sample counts the same; None without samples
     win_rate     the mean share of samples won against the others; NaN where it is not known
     """
 
     of_tasks: TaskMean
     of_families: TaskMean | None
+    of_samples: TaskMean | None
     win_rate: float
     placing: Placing
 
@@ -184,7 +191,8 @@ def _places_by_draws(
     runs: Sequence[ComparedRun], tasks: Sequence[str], ranked: dict[str, _Ranked], alpha: float
 ) -> dict[str, Place]:
     families = [runs[0].results.tasks[task].family for task in tasks]
-    means, by_family, drawn = [], [], []
+    sizes = [ranked[task].ranking.n for task in tasks]
+    means, by_family, by_sample, drawn = [], [], [], []
     for run in runs:
         metrics = [_primary(run, task)[1] for task in tasks]
         values = list(_scaled_values(run, tasks))
@@ -194,6 +202,7 @@ def _places_by_draws(
         ]
         means.append(mean_of_tasks(values, draws, 1 - alpha))
         by_family.append(mean_of_families(values, draws, families, 1 - alpha))
+        by_sample.append(mean_of_samples(values, draws, sizes, 1 - alpha))
         drawn.append(np.mean(draws, axis=0))
     placings = place_by_draws(
         np.array([mean.value for mean in means]),
@@ -206,9 +215,9 @@ def _places_by_draws(
         for run in runs
     ]
     return {
-        run.label: Place(mean, family, rate, placing)
-        for run, mean, family, rate, placing in zip(
-            runs, means, by_family, rates, placings, strict=True
+        run.label: Place(mean, family, sample, rate, placing)
+        for run, mean, family, sample, rate, placing in zip(
+            runs, means, by_family, by_sample, rates, placings, strict=True
         )
     }
 
@@ -221,7 +230,9 @@ def _places_by_errors(
     samples = min(run.results.tasks[task].n for run in runs for task in tasks)
     places = place_by_errors(values, errors, clusters=samples, alpha=alpha)
     return {
-        run.label: Place(TaskMean(float(value), interval, len(tasks)), None, math.nan, placing)
+        run.label: Place(
+            TaskMean(float(value), interval, len(tasks)), None, None, math.nan, placing
+        )
         for run, value, (placing, interval) in zip(runs, values, places, strict=True)
     }
 

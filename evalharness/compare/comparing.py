@@ -37,6 +37,7 @@ def compare_runs(
         runs=labels,
         alpha=settings.alpha,
         correction=settings.correction,
+        effect=settings.effect,
         rows=rows,
         left_out=(
             *(one for found in findings for one in found.left_out),

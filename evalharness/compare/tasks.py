@@ -27,8 +27,8 @@ from evalharness.compare.samples import (
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
 from evalharness.records import Metric
-from evalharness.statistics.paired import compare_pair
-from evalharness.statistics.power import smallest_detectable_effect
+from evalharness.statistics.paired import Difference, compare_pair
+from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.ranking import rank_models
 
 _RANKED = 3
@@ -207,9 +207,18 @@ def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
         difference=difference,
         corrected=difference.p_value,
         detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),
+        needed=_needed(difference, settings),
         mismatches=_all_mismatches(task, metric, partner),
         notes=partner.notes,
     )
+
+
+def _needed(difference: Difference, settings: Settings) -> int | None:
+    """None for no difference, and where samples say nothing of how much more would vary."""
+    effect = difference.difference if settings.effect is None else settings.effect
+    if not effect or not difference.stderr > 0:
+        return None
+    return samples_needed(difference.stderr, difference.n, effect, alpha=settings.alpha)
 
 
 def _all_mismatches(task: _Task, metric: Metric, partner: _Partner) -> tuple[str, ...]:

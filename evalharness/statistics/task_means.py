@@ -1,4 +1,4 @@
-"""Scores over several tasks: the mean of all, and the mean of the means of families.
+"""Scores over several tasks: means in which every task, family or sample counts the same.
 
 Tasks are what is compared and are not drawn again: an interval says how far other samples of these
 tasks would change the mean, and nothing of other tasks.
@@ -30,24 +30,33 @@ def mean_of_tasks(
 
     distributions: the resamples (replicates,) of each task, drawn independently, as many for each
     """
-    if not values:
-        return TaskMean(math.nan, None, 0)
-    return _mean(float(np.mean(values)), np.mean(distributions, axis=0), level, len(values))
+    return _mean(values, distributions, [1] * len(values), level)
 
 
 def mean_of_families(
     values: Sequence[float], distributions: Sequence[Values], families: Sequence[str], level: float
 ) -> TaskMean:
     """Every family counts the same, however many tasks it has: the mean of its tasks' means."""
+    return _mean(values, distributions, [1 / families.count(one) for one in families], level)
+
+
+def mean_of_samples(
+    values: Sequence[float], distributions: Sequence[Values], sizes: Sequence[int], level: float
+) -> TaskMean:
+    """Every sample counts the same, so that large tasks decide: weights are `sizes`, of the tasks.
+
+    So do groups of lm-evaluation-harness with `weight_by_size`, which is their default.
+    """
+    return _mean(values, distributions, sizes, level)
+
+
+def _mean(
+    values: Sequence[float], distributions: Sequence[Values], weights: Sequence[float], level: float
+) -> TaskMean:
     if not values:
         return TaskMean(math.nan, None, 0)
-    sizes = {family: families.count(family) for family in families}
-    shares = np.array([1 / (sizes[family] * len(sizes)) for family in families])
+    shares = np.array(weights) / sum(weights)
     drawn = shares @ np.asarray(distributions)
-    return _mean(float(shares @ np.asarray(values)), drawn, level, len(values))
-
-
-def _mean(value: float, drawn: Values, level: float, tasks: int) -> TaskMean:
     drawn = drawn[~np.isnan(drawn)]
     interval = percentile(drawn, level) if len(drawn) > 1 else None
-    return TaskMean(value, interval, tasks)
+    return TaskMean(float(shares @ np.asarray(values)), interval, len(values))
