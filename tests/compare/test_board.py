@@ -43,6 +43,15 @@ def test_the_mean_is_of_all_tasks_with_a_scale_and_of_models_that_have_them_all(
     assert found.places["aspen-7b"].of_tasks.value == pytest.approx(expected)
 
 
+def test_of_tasks_of_one_size_the_mean_of_samples_is_that_of_tasks(runs: list[Path]) -> None:
+    found = board(runs)
+    assert len({found.rankings[task].n for task in found.aggregated}) == 1
+    for place in found.places.values():
+        assert place.of_samples is not None
+        assert place.of_samples.value == pytest.approx(place.of_tasks.value)
+        assert place.of_samples.interval == pytest.approx(place.of_tasks.interval)
+
+
 def test_models_of_known_ability_are_ranked_by_it_and_near_ones_share_a_range(
     runs: list[Path],
 ) -> None:

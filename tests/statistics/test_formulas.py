@@ -20,7 +20,11 @@ from evalharness.statistics.intervals import (
 )
 from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.samplewise import mean_scores, sample_scores
-from evalharness.statistics.task_means import mean_of_families, mean_of_tasks
+from evalharness.statistics.task_means import (
+    mean_of_families,
+    mean_of_samples,
+    mean_of_tasks,
+)
 from tests.statistics.alternatives import bca
 from tests.statistics.populations import BLEU, MEAN, POPULATIONS, f1_scores, segments
 
@@ -190,11 +194,26 @@ def test_the_score_of_a_sample_alone_is_that_of_a_corpus_of_one() -> None:
         assert found[place] == BLEU.aggregate(one, np.ones((1, 1)), np.zeros(1, dtype=np.int64))[0]
 
 
-def test_means_over_tasks_weigh_tasks_or_families_alike() -> None:
+def test_means_over_tasks_weigh_tasks_families_or_samples_alike() -> None:
     draws = [np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.array([5.0, 6.0])]
     tasks = mean_of_tasks([0.5, 1.5, 5.5], draws, 0.95)
     families = mean_of_families([0.5, 1.5, 5.5], draws, ["a", "a", "b"], 0.95)
     assert tasks.value == pytest.approx(2.5)
     assert families.value == pytest.approx(3.25)
     assert families.interval == pytest.approx((2.775, 3.725))
+    samples = mean_of_samples([0.5, 1.5, 5.5], draws, [1, 1, 8], 0.95)
+    assert samples.value == pytest.approx((0.5 + 1.5 + 8 * 5.5) / 10)
+    assert samples.interval == pytest.approx((4.125, 5.075))
     assert np.isnan(mean_of_tasks([], [], 0.95).value)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 40), min_size=1, max_size=5))
+def test_the_mean_of_samples_is_that_of_all_samples_put_together(
+    seed: int, sizes: list[int]
+) -> None:
+    """As lm-evaluation-harness weighs the tasks of a group by their size."""
+    generator = np.random.default_rng(seed)
+    scores = [generator.random(size) for size in sizes]
+    found = mean_of_samples([one.mean() for one in scores], [one[:1] for one in scores], sizes, 0.9)
+    assert found.value == pytest.approx(np.concatenate(scores).mean())
+    assert found.tasks == len(sizes)
