@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from evalharness.compare.overall import overall
 from evalharness.compare.records import (
+    Caution,
     ComparedRun,
     Comparison,
     LeftOut,
@@ -16,6 +17,7 @@ from evalharness.compare.tasks import compare_task
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.statistics.corrections import Correction, corrected
+from evalharness.validity import THRESHOLDS, warnings
 
 
 def compare_runs(
@@ -43,6 +45,7 @@ def compare_runs(
             *(one for found in findings for one in found.left_out),
             *_not_in_baseline(baseline, others),
         ),
+        cautions=tuple(_cautions(runs, rows)),
         rankings=tuple(ranking for found in findings for ranking in found.rankings),
         overall=overall(rows, labels, 1 - settings.alpha),
     )
@@ -82,3 +85,14 @@ def _not_in_baseline(baseline: ComparedRun, others: Sequence[ComparedRun]) -> It
         for task in run.results.tasks:
             if task not in baseline.results.tasks:
                 yield LeftOut(task, "", run.label, "the baseline has none of it")
+
+
+def _cautions(runs: Sequence[ComparedRun], rows: Sequence[Row]) -> Iterator[Caution]:
+    """Of all tasks that were compared, failures aside, which each row counts itself."""
+    thresholds = {name: share for name, share in THRESHOLDS.items() if name != "failed"}
+    compared = {run.label: run for run in runs}
+    for task in dict.fromkeys(row.task for row in rows):
+        others = dict.fromkeys(row.run for row in rows if row.task == task)
+        for label in (runs[0].label, *others):
+            for text in warnings(compared[label].results.tasks[task].validity, thresholds):
+                yield Caution(task, label, text)

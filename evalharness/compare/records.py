@@ -81,6 +81,15 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Caution:
+    """What a reader of a score must know of one run's samples of a task (see validity.py)."""
+
+    task: str
+    run: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     """Where all runs stand on a metric, by the n samples that they have in common."""
 
@@ -128,6 +137,7 @@ class Comparison:
     effect: float | None
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...]
+    cautions: tuple[Caution, ...]
     rankings: tuple[Ranking, ...]
     overall: tuple[Overall, ...]
 

@@ -56,6 +56,10 @@ def _differences(comparison: Comparison) -> TextTable:
             _needed_note(comparison),
             *_counts_notes(comparison.rows),
             *_row_notes(comparison.rows),
+            *(
+                f"Take care: {visible(one.task)}, {visible(one.run)}: {visible(one.text)}."
+                for one in comparison.cautions
+            ),
         ),
     )
 

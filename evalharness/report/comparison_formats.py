@@ -117,6 +117,7 @@ def as_json(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
         ],
         "overall": [asdict(one) for one in comparison.overall],
         "left_out": [asdict(one) for one in comparison.left_out],
+        "cautions": [asdict(one) for one in comparison.cautions],
         "gates": [
             {**asdict(verdict), "option": verdict.gate.option, "gate": verdict.gate.text}
             for verdict in verdicts
