@@ -62,9 +62,11 @@ def degrees_of_freedom(influences: Values) -> float:
     if clusters < 2:
         return 1.0
     deviations = deviations - deviations.mean()
-    squares = float((deviations**2).sum())
-    if squares == 0:
+    largest = np.abs(deviations).max()
+    if largest == 0:
         return clusters - 1.0
+    deviations = deviations / largest  # powers of very small ones would be 0
+    squares = float((deviations**2).sum())
     kurtosis = clusters * float((deviations**4).sum()) / squares**2
     degrees = 2 * clusters / (kurtosis - (clusters - 3) / (clusters - 1))
     return min(max(degrees, 1.0), clusters - 1.0)

@@ -152,6 +152,16 @@ def test_the_smallest_detectable_effect_has_the_power_that_statsmodels_says(powe
     assert found == pytest.approx(power, abs=1e-4)
 
 
+@pytest.mark.parametrize("effect", [0.02, 0.1])
+def test_as_many_samples_are_needed_as_statsmodels_says(effect: float) -> None:
+    """Of differences with a standard deviation of .5, of which 80 have been seen."""
+    from statsmodels.stats.power import NormalIndPower
+
+    expected = NormalIndPower().solve_power(effect / 0.5, alpha=0.05, power=0.8, ratio=0)
+    found = samples_needed(0.5 / np.sqrt(80), 80, effect)
+    assert found == pytest.approx(expected, rel=2e-3, abs=1)
+
+
 def test_as_many_samples_as_are_needed_make_the_effect_detectable() -> None:
     needed = samples_needed(0.05, 100, 0.06)
     assert smallest_detectable_effect(0.05 * (100 / needed) ** 0.5) <= 0.06
