@@ -18,10 +18,14 @@ _CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows under a heading; `notes` are whole sentences that belong to it."""
+    """Rows under a heading; `notes` are whole sentences that belong to it.
+
+    texts  how many of the first columns are names and stand on the left, as numbers do not
+    """
 
     title: str
     header: tuple[str, ...]
+    texts: int
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
@@ -48,6 +52,7 @@ def _differences(comparison: Comparison) -> TextTable:
             *("task", "metric", "run", "baseline", "score", "difference", f"{level} interval"),
             *("p", "wins / ties / losses", "detectable", "needed", "n"),
         ),
+        texts=3,
         rows=tuple(_cells(row, comparison) for row in comparison.rows),
         notes=(
             f"p by {_CORRECTIONS[comparison.correction]} over all {len(comparison.rows)} rows; "
@@ -177,6 +182,7 @@ def _ranking(ranking: Ranking) -> TextTable:
         title=f"Ranks on {visible(ranking.task)}, {visible(ranking.metric)} "
         f"({direction(ranking.metric_result)}), n = {ranking.n}",
         header=("run", "score", "rank", "group", "win rate", "strength"),
+        texts=1,
         rows=tuple(rows),
         notes=tuple(f"{MARK} {visible(text)}" for text in ranking.mismatches),
     )
@@ -207,6 +213,7 @@ def _overall(comparison: Comparison) -> TextTable:
     return TextTable(
         title=f"Mean difference from {visible(comparison.baseline)} over tasks",
         header=("run", "mean of tasks", "mean of families", "mean of samples", "tasks"),
+        texts=1,
         rows=tuple(rows),
         notes=(
             "In percent of each metric's range, more being better, with "
@@ -246,6 +253,7 @@ def _gates(verdicts: Sequence[Verdict]) -> TextTable:
     return TextTable(
         title="Gates",
         header=("gate", "run", "outcome", "judged", "by how much"),
+        texts=3,
         rows=tuple(rows),
         notes=(),
     )

@@ -30,7 +30,9 @@ def print_comparison(comparison: Comparison, verdicts: Sequence[Verdict], consol
     for table in tables(comparison, verdicts):
         shown = Table(title=Text(table.title), title_justify="left")
         for place, name in enumerate(table.header):
-            shown.add_column(name, justify="left" if place < 3 else "right", overflow="fold")
+            shown.add_column(
+                name, justify="left" if place < table.texts else "right", overflow="fold"
+            )
         for row in table.rows:
             shown.add_row(*map(Text, row))
         console.print(shown)
@@ -43,7 +45,7 @@ def as_markdown(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     parts = []
     for table in tables(comparison, verdicts):
         notes = "".join(f"\n{in_markdown(note)}\n" for note in table.notes)
-        written = markdown_table(table.header, _unmarked(table))
+        written = markdown_table(table.header, _unmarked(table), texts=table.texts)
         parts.append(f"**{in_markdown(table.title)}**\n\n{written}{notes}")
     return "\n".join(parts).rstrip("\n")
 
@@ -53,7 +55,7 @@ def as_latex(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     parts = []
     for table in tables(comparison, verdicts):
         notes = "".join(f"\n{in_latex(note)}\n" for note in table.notes)
-        written = latex_table(table.header, _unmarked(table))
+        written = latex_table(table.header, _unmarked(table), texts=table.texts)
         parts.append(f"% {in_latex(table.title)}\n{written}{notes}")
     return "\n".join(parts).rstrip("\n")
 

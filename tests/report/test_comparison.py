@@ -114,6 +114,8 @@ def test_latex_has_the_rules_of_booktabs_and_texts_stand_left(comparison: Compar
     assert latex.count(r"\toprule") == latex.count(r"\midrule") == latex.count(r"\bottomrule") == 2
     assert r"\hline" not in latex
     assert r"\usepackage{booktabs}" in latex
+    assert r"\begin{tabular}{lllrrrrrrrrr}" in latex  # names left, numbers right
+    assert "| --- | --- | --- | ---: |" in as_markdown(comparison, [])
 
 
 def test_a_model_whose_name_is_a_formula_is_not_run_by_a_spreadsheet(tmp_path: Path) -> None:
