@@ -32,11 +32,20 @@ def test_runs_are_compared_by_name_and_gates_decide_the_exit_status(
     }  # fmt: skip
     failed, passed = found["gates"]
     assert (failed["failed"], passed["failed"]) == (True, False)
-    assert "gate FAILED: toy-choice.acc < 2 @95%: baseline:random: the upper bound" in done.stderr
-    assert "gate passed: toy-choice.acc_norm > 2" in done.stderr
+    assert (
+        "gate FAILED: --fail-if toy-choice.acc < 2 @95%: baseline:random: the upper bound"
+        in done.stderr
+    )
+    assert "gate passed: --fail-if toy-choice.acc_norm > 2" in done.stderr
     passed_all = workplace("compare", majority, other, "--tasks-dir", "plugins",
                            "--fail-if", "toy-choice.acc_norm > 2")  # fmt: skip
     assert passed_all.returncode == 0
+    unproved = workplace("compare", majority, other, "--tasks-dir", "plugins", "--effect", "0.01",
+                         "--fail-unless", "toy-choice.acc > -0.0001 @99%")  # fmt: skip
+    assert unproved.returncode == 4, unproved.stderr
+    assert "gate FAILED: --fail-unless toy-choice.acc > -0.0001 @99%" in unproved.stderr
+    assert "short of -0.0001 by" in unproved.stderr
+    assert "a true difference of 0.01" in unproved.stdout
 
 
 def test_a_mistake_is_told_in_a_sentence_and_is_status_2(
@@ -48,6 +57,8 @@ def test_a_mistake_is_told_in_a_sentence_and_is_status_2(
         ((majority,), "one run alone cannot be compared"),
         (("runs",), "is a folder of runs: say which one is the baseline with --baseline"),
         ((majority, other, "--fail-if", "toy-choice.acc"), "position 15: expected one of"),
+        ((majority, other, "--fail-unless", "toy-choise.acc > 0"), "Did you mean 'toy-choice.acc'"),
+        ((majority, other, "--effect", "0"), "'--effect'"),
         ((majority, other, "--metric", "accc"), "Did you mean 'acc'?"),
         ((majority, other), "there is no task 'toy-choice'"),
         ((majority, "--baseline", "runs"), "it must be one run"),

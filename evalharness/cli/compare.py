@@ -54,12 +54,25 @@ _WIDTH = 160
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
+    "--effect",
+    type=click.FloatRange(0, min_open=True),
+    metavar="NUMBER",
+    help="Say how many samples a true difference of so much needs, in the units of the metric.  "
+    "[default: the observed difference, where it is not significant]",
+)
+@click.option(
     "--fail-if",
-    "gates",
     multiple=True,
     metavar="GATE",
     help="Exit with status 4 if this holds for a run, such as 'openbookqa.acc_norm < -0.02 @95%': "
     "its whole 95 % interval of the difference is below -0.02. May be given several times.",
+)
+@click.option(
+    "--fail-unless",
+    multiple=True,
+    metavar="GATE",
+    help="Exit with status 4 unless this holds for every run, such as 'openbookqa.acc_norm > -0.02 "
+    "@95%': its whole 95 % interval is above -0.02. May be given several times.",
 )
 @tasks_dir_option
 @click.option(
@@ -83,7 +96,8 @@ def compare_and_print(
     *,
     baseline: str | None,
     metrics: Sequence[str],
-    gates: Sequence[str],
+    fail_if: Sequence[str],
+    fail_unless: Sequence[str],
     tasks_dir: Sequence[Path],
     **settings: Any,
 ) -> int:
@@ -97,7 +111,10 @@ def compare_and_print(
     opened = open_runs(runs, baseline, say)
     tasks = opened[0].results.tasks
     metrics_of = {name: list(task.metrics) for name, task in tasks.items()}
-    asked = [parse_gate(text, metrics_of) for text in gates]
+    asked = [
+        *(parse_gate("--fail-if", text, metrics_of) for text in fail_if),
+        *(parse_gate("--fail-unless", text, metrics_of) for text in fail_unless),
+    ]
     wanted = Settings(
         metrics=tuple(metrics),
         also=tuple((gate.task, gate.metric) for gate in asked),
@@ -126,14 +143,14 @@ def _print(comparison: "Comparison", verdicts: "Sequence[Verdict]", output_forma
 
     if output_format == "table":
         width = None if sys.stdout.isatty() else _WIDTH
-        formats.print_comparison(comparison, Console(width=width))
-    elif output_format == "json":
-        click.echo(formats.as_json(comparison, verdicts))
+        formats.print_comparison(comparison, verdicts, Console(width=width))
+    elif output_format == "csv":
+        click.echo(formats.as_csv(comparison))
     else:
         writers = {
-            "markdown": formats.as_markdown, "latex": formats.as_latex, "csv": formats.as_csv,
+            "json": formats.as_json, "markdown": formats.as_markdown, "latex": formats.as_latex,
         }  # fmt: skip
-        click.echo(writers[output_format](comparison))
+        click.echo(writers[output_format](comparison, verdicts))
 
 
 def _say_left_out(comparison: "Comparison") -> None:
@@ -151,12 +168,11 @@ def _told(verdict: "Verdict") -> str:
     gate = verdict.gate
     what = "the difference is"
     if gate.level is not None:
-        side = "upper" if gate.operator.startswith("<") else "lower"
-        what = f"the {side} bound of the {100 * gate.level:g} % interval is"
+        what = f"the {gate.side} bound of the {100 * gate.level:g} % interval is"
     outcome = "FAILED" if verdict.failed else "passed"
     mark = ", of runs that were asked different things" if verdict.mismatches else ""
     return (
-        f"gate {outcome}: {gate.text}: {verdict.run}: {what} {verdict.judged:+.4g}, "
+        f"gate {outcome}: {gate.option} {gate.text}: {verdict.run}: {what} {verdict.judged:+.4g}, "
         f"{'beyond' if verdict.by > 0 else 'short of'} {gate.threshold:g} by "
         f"{abs(verdict.by):.4g}{mark}"
     )

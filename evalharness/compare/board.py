@@ -28,14 +28,21 @@ from evalharness.statistics.boards import (
     shared_win_draws,
 )
 from evalharness.statistics.ranking import rank_at_levels
-from evalharness.statistics.task_means import TaskMean, family_shares, weighted_mean
+from evalharness.statistics.task_means import (
+    TaskMean,
+    family_shares,
+    sample_shares,
+    task_shares,
+    weighted_mean,
+)
 
 DRAWS = 1000
 LEVELS = (0.1, 0.05, 0.01)
 """The levels that readers may ask for besides the one of the board."""
 
-Aggregate = Literal["tasks", "families", "wins"]
-"""Means over tasks, means over the means of families, and rates of won samples over tasks."""
+Aggregate = Literal["tasks", "families", "samples", "wins"]
+"""Means over tasks, over the means of families, over all samples; rates of won samples over tasks.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +246,11 @@ def _places_by_draws(
     ]
     rates = [[100 * _win_rate(run, ranked[task]) for task in tasks] for run in runs]
     win_draws = [[100 * ranked[task].win_draws[run.label] for task in tasks] for run in runs]
-    even, by_family = np.full(len(tasks), 1 / len(tasks)), family_shares(families)
+    even, sizes = task_shares(len(tasks)), [_ranking(ranked[task]).n for task in tasks]
     aggregates: dict[Aggregate, tuple[Values, list[list[float]], list[list[Values]]]] = {
         "tasks": (even, scores, draws),
-        "families": (by_family, scores, draws),
+        "families": (family_shares(families), scores, draws),
+        "samples": (sample_shares(sizes), scores, draws),
     }
     if np.isfinite(rates).all():
         aggregates["wins"] = (even, rates, win_draws)
@@ -260,8 +268,13 @@ def _places_by_draws(
     return found
 
 
+def _ranking(ranked: _Ranked) -> Ranking:
+    """That of any level: they differ in ranks only."""
+    return next(iter(ranked.rankings.values()))
+
+
 def _win_rate(run: ComparedRun, ranked: _Ranked) -> float:
-    return next(iter(ranked.rankings.values())).standings[run.label].win_rate
+    return _ranking(ranked).standings[run.label].win_rate
 
 
 def _places_by_errors(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from evalharness.compare.memory import Memory
 from evalharness.compare.overall import overall
 from evalharness.compare.records import (
+    Caution,
     ComparedRun,
     Comparison,
     LeftOut,
@@ -13,11 +14,12 @@ from evalharness.compare.records import (
     Settings,
     TaskFindings,
 )
-from evalharness.compare.tasks import compare_task, open_task, rows_of
+from evalharness.compare.tasks import compare_task, needed_samples, open_task, rows_of
 from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.statistics.corrections import Correction, corrected
 from evalharness.statistics.power import smallest_detectable_effect
+from evalharness.validity import THRESHOLDS, warnings
 
 
 def compare_runs(
@@ -62,7 +64,11 @@ def compare_with_each(
 def at_level(comparison: Comparison, alpha: float) -> Comparison:
     """The same comparison by tests at another level, of which it must have the intervals."""
     rows = tuple(
-        replace(row, detectable=smallest_detectable_effect(row.difference.stderr, alpha=alpha))
+        replace(
+            row,
+            detectable=smallest_detectable_effect(row.difference.stderr, alpha=alpha),
+            needed=needed_samples(row.difference, comparison.effect, alpha),
+        )
         for row in comparison.rows
     )
     return replace(
@@ -81,11 +87,13 @@ def _comparison(
         runs=labels,
         alpha=settings.alpha,
         correction=settings.correction,
+        effect=settings.effect,
         rows=rows,
         left_out=(
             *(one for found in findings for one in found.left_out),
             *_not_in_baseline(baseline, others),
         ),
+        cautions=tuple(_cautions(runs, rows)),
         rankings=tuple(ranking for found in findings for ranking in found.rankings),
         overall=overall(rows, labels, 1 - settings.alpha),
     )
@@ -125,3 +133,14 @@ def _not_in_baseline(baseline: ComparedRun, others: Sequence[ComparedRun]) -> It
         for task in run.results.tasks:
             if task not in baseline.results.tasks:
                 yield LeftOut(task, "", run.label, "the baseline has none of it")
+
+
+def _cautions(runs: Sequence[ComparedRun], rows: Sequence[Row]) -> Iterator[Caution]:
+    """Of all tasks that were compared, failures aside, which each row counts itself."""
+    thresholds = {name: share for name, share in THRESHOLDS.items() if name != "failed"}
+    compared = {run.label: run for run in runs}
+    for task in dict.fromkeys(row.task for row in rows):
+        others = dict.fromkeys(row.run for row in rows if row.task == task)
+        for label in (runs[0].label, *others):
+            for text in warnings(compared[label].results.tasks[task].validity, thresholds):
+                yield Caution(task, label, text)

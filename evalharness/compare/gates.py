@@ -1,14 +1,19 @@
 """Gates for continuous integration: conditions on differences that make `compare` fail.
 
-TASK.METRIC OPERATOR NUMBER [@LEVEL%], such as 'openbookqa.acc_norm < -0.02 @95%': the run fails the
-gate if its whole 95 % interval of the difference from the baseline is below -0.02, which is to say
+TASK.METRIC OPERATOR NUMBER [@LEVEL%], such as 'openbookqa.acc_norm < -0.02 @95%': the condition
+holds if the whole 95 % interval of the difference from the baseline is below -0.02, which is to say
 that its upper bound is. Without a level the difference itself is judged. The number is in the
 units of the metric.
+
+--fail-if fails where its condition holds for sure: '< -0.02 @95%' where a run is beyond doubt worse
+by more than .02. --fail-unless fails where its condition does not: '> -0.02 @95%' where it is not
+beyond doubt that a run is worse by less than .02 (a test of non-inferiority).
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from evalharness.compare.records import Comparison, Row
 from evalharness.errors import UsageError, did_you_mean
@@ -19,10 +24,17 @@ _DECIMALS = 12
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
+Option = Literal["--fail-if", "--fail-unless"]
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A condition that no run may meet; `level` is 0.95 for @95%, and None without one."""
+    """A condition that no run may meet, or that each must; `level` is 0.95 for @95%, else None.
 
+    option  the option that it was given with, which says what of both
+    """
+
+    option: Option
     text: str
     task: str
     metric: str
@@ -30,13 +42,18 @@ class Gate:
     threshold: float
     level: float | None
 
+    @property
+    def side(self) -> Literal["upper", "lower"]:
+        """The bound of an interval that is the last to meet the condition."""
+        return "upper" if self.operator.startswith("<") else "lower"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A gate judged for one run.
 
     judged  the bound of the interval, or the difference, that was held against the threshold
-    by      how far it is beyond the threshold; negative where the gate is passed
+    by      how far it is beyond the threshold; negative where it is short of it
     """
 
     gate: Gate
@@ -47,12 +64,31 @@ class Verdict:
     mismatches: tuple[str, ...]
 
 
-def parse_gate(text: str, metrics_of: Mapping[str, Iterable[str]]) -> Gate:
-    """Read a gate; `metrics_of` has the names of the metrics of each task.
+def parse_gate(option: Option, text: str, metrics_of: Mapping[str, Iterable[str]]) -> Gate:
+    """Read a gate of one of the options; `metrics_of` has the names of the metrics of each task.
 
     Raises UsageError with the position of what cannot be read, and for a task or a metric that is
     not there, with the nearest name.
     """
+    try:
+        task, metric, operator, threshold, level = _read(text, metrics_of)
+    except _UnreadableError as error:
+        raise UsageError(f"{option} {text!r}: position {error.place + 1}: {error}") from None
+    return Gate(option, text, task, metric, operator, threshold, level)
+
+
+class _UnreadableError(Exception):
+    """What is wrong with a gate, and where in it."""
+
+    def __init__(self, place: int, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def _read(
+    text: str, metrics_of: Mapping[str, Iterable[str]]
+) -> tuple[str, str, str, float, float | None]:
+    """Task, metric, operator, number and level. Raises _UnreadableError."""
     operator = _OPERATOR.search(text)
     if operator is None:
         word = _WORD.match(text)
@@ -67,7 +103,7 @@ def parse_gate(text: str, metrics_of: Mapping[str, Iterable[str]]) -> Gate:
         raise _unreadable(text, place, "a number, such as -0.02")
     level = _level(text, _skip_spaces(text, number.end()))
     task, metric = _split(text, name, metrics_of)
-    return Gate(text, task, metric, operator.group(), float(number.group()), level)
+    return task, metric, operator.group(), float(number.group()), level
 
 
 def _level(text: str, place: int) -> float | None:
@@ -95,11 +131,9 @@ def _skip_spaces(text: str, place: int) -> int:
     return place
 
 
-def _unreadable(text: str, place: int, expected: str) -> UsageError:
+def _unreadable(text: str, place: int, expected: str) -> _UnreadableError:
     found = repr(text[place : place + 12]) if place < len(text) else "the end"
-    return UsageError(
-        f"--fail-if {text!r}: position {place + 1}: expected {expected}, found {found}."
-    )
+    return _UnreadableError(place, f"expected {expected}, found {found}.")
 
 
 def _split(text: str, name: str, metrics_of: Mapping[str, Iterable[str]]) -> tuple[str, str]:
@@ -111,17 +145,18 @@ def _split(text: str, name: str, metrics_of: Mapping[str, Iterable[str]]) -> tup
     }
     if name in names:
         return names[name]
-    where = f"--fail-if {text!r}: position {text.index(name) + 1}"
+    place = text.index(name)
     tasks = [task for task in metrics_of if name.startswith(f"{task}.")]
     if tasks:
         task = max(tasks, key=len)
         metrics = list(metrics_of[task])
-        raise UsageError(
-            f"{where}: the task {task!r} has no metric {name[len(task) + 1 :]!r}, but "
-            f"{', '.join(metrics)}.{did_you_mean(name[len(task) + 1 :], metrics)}"
+        raise _UnreadableError(
+            place,
+            f"the task {task!r} has no metric {name[len(task) + 1 :]!r}, but "
+            f"{', '.join(metrics)}.{did_you_mean(name[len(task) + 1 :], metrics)}",
         )
-    raise UsageError(
-        f"{where}: {name!r} is no TASK.METRIC of the baseline.{did_you_mean(name, names)}"
+    raise _UnreadableError(
+        place, f"{name!r} is no TASK.METRIC of the baseline.{did_you_mean(name, names)}"
     )
 
 
@@ -142,7 +177,9 @@ def judge(gates: Sequence[Gate], comparison: Comparison) -> tuple[list[Verdict],
             reason = "the difference is undefined, or there are too few samples for an interval"
             if run not in rows:
                 reason = _reason(gate, run, comparison)
-            problems.append(f"{run}: the gate {gate.text!r} cannot be judged: {reason}")
+            problems.append(
+                f"{run}: the gate {gate.option} {gate.text!r} cannot be judged: {reason}"
+            )
     return verdicts, problems
 
 
@@ -158,18 +195,19 @@ def _reason(gate: Gate, run: str, comparison: Comparison) -> str:
 
 
 def _judged(gate: Gate, row: Row) -> float | None:
-    """The difference, or the bound of its interval that is nearest to passing the gate."""
+    """The difference, or the bound of its interval on the gate's side."""
     if gate.level is None or row.difference.difference is None:
         return row.difference.difference
     interval = row.difference.intervals.get(gate.level)
     if interval is None:
         return None
-    return interval[1] if gate.operator.startswith("<") else interval[0]
+    return interval[1] if gate.side == "upper" else interval[0]
 
 
 def _verdict(gate: Gate, row: Row, judged: float) -> Verdict:
-    beyond = gate.threshold - judged if gate.operator.startswith("<") else judged - gate.threshold
+    beyond = gate.threshold - judged if gate.side == "upper" else judged - gate.threshold
     # 0.45 - 0.60 is not quite -0.15 for a computer.
     beyond = round(beyond, _DECIMALS)
-    failed = beyond >= 0 if gate.operator.endswith("=") else beyond > 0
+    holds = beyond >= 0 if gate.operator.endswith("=") else beyond > 0
+    failed = holds == (gate.option == "--fail-if")
     return Verdict(gate, row.run, judged, failed, beyond, row.mismatches)

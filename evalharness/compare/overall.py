@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 
 from evalharness.compare.records import Overall, Row
-from evalharness.statistics.task_means import mean_of_families, mean_of_tasks
+from evalharness.statistics.task_means import (
+    mean_of_families,
+    mean_of_samples,
+    mean_of_tasks,
+)
 
 
 def overall(rows: Sequence[Row], runs: Sequence[str], level: float) -> tuple[Overall, ...]:
@@ -45,5 +49,6 @@ def _mean(run: str, rows: Sequence[Row], level: float) -> Overall:
         tasks=tuple(row.task for row in rows),
         of_tasks=mean_of_tasks(values, draws, level),
         of_families=mean_of_families(values, draws, families, level),
+        of_samples=mean_of_samples(values, draws, [row.difference.n for row in rows], level),
         mismatches=tuple(marks),
     )

@@ -50,6 +50,7 @@ class Settings:
     metrics  the metrics of each task that are compared; without any, its primary one
     also     (task, metric) pairs that are compared besides, since a gate asks for them
     levels   of intervals that are wanted besides 1 - alpha
+    effect   a difference of which it is wanted how many samples show it; None for the observed one
     """
 
     metrics: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Settings:
     correction: Correction = "holm"
     alpha: float = 0.05
     levels: tuple[float, ...] = ()
+    effect: float | None = None
     allow_mismatch: bool = False
     seed: int = 0
 
@@ -68,6 +70,8 @@ class Row:
     metric_result  of the baseline: the direction and the bounds of the metric
     corrected      the p-value of `difference`, corrected over all rows of the comparison
     detectable     smallest true difference that these samples would show (see statistics/power.py)
+    needed         samples that would show the effect that is asked for, else the observed
+                   difference, were it the true one; None where nothing can be said
     mismatches     what the two runs do not have in common, where they were compared all the same
     notes          how many samples could not be compared, and why
     """
@@ -81,6 +85,7 @@ class Row:
     difference: Difference
     corrected: float
     detectable: float
+    needed: int | None
     mismatches: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -96,6 +101,15 @@ class LeftOut:
     metric: str
     run: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """What a reader of a score must know of one run's samples of a task (see validity.py)."""
+
+    task: str
+    run: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +135,7 @@ class TaskFindings:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """The mean difference of one run from the baseline over several tasks.
+    """The mean difference of one run from the baseline over several tasks, families or samples.
 
     In shares of each metric's range, and turned so that more is better. Tasks whose metric has no
     range, or an ideal in the middle, have no part in it and are not in `tasks`.
@@ -131,6 +145,7 @@ class Overall:
     tasks: tuple[str, ...]
     of_tasks: TaskMean
     of_families: TaskMean
+    of_samples: TaskMean
     mismatches: tuple[str, ...]
 
 
@@ -142,8 +157,10 @@ class Comparison:
     runs: tuple[str, ...]
     alpha: float
     correction: Correction
+    effect: float | None
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...]
+    cautions: tuple[Caution, ...]
     rankings: tuple[Ranking, ...]
     overall: tuple[Overall, ...]
 

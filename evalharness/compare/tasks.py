@@ -28,7 +28,7 @@ from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
 from evalharness.records import Metric
 from evalharness.statistics.paired import Difference, compare_pair
-from evalharness.statistics.power import smallest_detectable_effect
+from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.ranking import rank_models
 
 _RANKED = 3
@@ -245,9 +245,21 @@ def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
         difference=difference,
         corrected=difference.p_value,
         detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),
+        needed=needed_samples(difference, settings.effect, settings.alpha),
         mismatches=_all_mismatches(task, metric, partner),
         notes=partner.notes,
     )
+
+
+def needed_samples(difference: Difference, effect: float | None, alpha: float) -> int | None:
+    """How many would show an effect, or the observed difference where there is none given.
+
+    None for no difference, and where samples say nothing of how much more would vary.
+    """
+    wanted = difference.difference if effect is None else effect
+    if not wanted or not difference.stderr > 0:
+        return None
+    return samples_needed(difference.stderr, difference.n, wanted, alpha=alpha)
 
 
 def _all_mismatches(task: _Task, metric: Metric, partner: _Partner) -> tuple[str, ...]:

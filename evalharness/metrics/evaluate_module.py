@@ -162,7 +162,8 @@ def score_of_corpus(
 ) -> Metric:
     """The module's value for all samples together.
 
-    resamples: how many of the bootstrap's resamples it is computed on, for the interval
+    resamples: how many of the bootstrap's resamples it is computed on, for the interval; and of the
+        parts of the samples (200 or fewer) whose weight in the score is looked at besides
 
     The statistic of a sample is a number that stands for its rows, and is of use only where these
     were measured: `compare`, which reads stored statistics, cannot compare such a metric. Raises

@@ -28,6 +28,12 @@ _AGGREGATES: dict[Aggregate, tuple[str, str, str, str]] = {
         "of families, %",
         "Mean of families: every family counts the same, however many tasks it has.",
     ),
+    "samples": (
+        "mean of samples",
+        "Mean",
+        "of samples, %",
+        "Mean of samples: every sample counts the same, so that large tasks decide.",
+    ),
     "wins": (
         "win rate",
         "Win rate",
@@ -37,8 +43,8 @@ _AGGREGATES: dict[Aggregate, tuple[str, str, str, str]] = {
     ),
 }
 _NO_AGGREGATE = (
-    "Models can be ranked by the mean of tasks only: means of families and win rates need the "
-    "samples of all runs."
+    "Models can be ranked by the mean of tasks only: other means and win rates need the samples of "
+    "all runs."
 )
 _LETTERS = {"better": "b", "worse": "w", "same": "s", "other": "o", "": "-"}
 

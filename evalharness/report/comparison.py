@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from evalharness.compare.gates import Verdict
 from evalharness.compare.records import Comparison, Ranking, Row
 from evalharness.report.leaderboard import direction
 from evalharness.report.text import number, p_value, signed, signed_interval, visible
@@ -17,20 +18,26 @@ _CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg"}
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows under a heading; `notes` are whole sentences that belong to it."""
+    """Rows under a heading; `notes` are whole sentences that belong to it.
+
+    texts  how many of the first columns are names and stand on the left, as numbers do not
+    """
 
     title: str
     header: tuple[str, ...]
+    texts: int
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
 
 
-def tables(comparison: Comparison) -> list[TextTable]:
-    """Differences, ranks where there are three models or more, and means over tasks."""
+def tables(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[TextTable]:
+    """Differences, ranks where there are three models or more, means over tasks, and gates."""
     found = [_differences(comparison)] if comparison.rows else []
     found += [_ranking(ranking) for ranking in comparison.rankings]
     if comparison.overall:
         found.append(_overall(comparison))
+    if verdicts:
+        found.append(_gates(verdicts))
     return found
 
 
@@ -43,15 +50,21 @@ def _differences(comparison: Comparison) -> TextTable:
         title=f"Difference from {visible(comparison.baseline)}",
         header=(
             *("task", "metric", "run", "baseline", "score", "difference", f"{level} interval"),
-            *("p", "wins / ties / losses", "detectable", "n"),
+            *("p", "wins / ties / losses", "detectable", "needed", "n"),
         ),
+        texts=3,
         rows=tuple(_cells(row, comparison) for row in comparison.rows),
         notes=(
             f"p by {_CORRECTIONS[comparison.correction]} over all {len(comparison.rows)} rows; "
             f"* at most {comparison.alpha:g}. Detectable: the smallest true difference that so "
             "many samples would show 8 times in 10.",
+            _needed_note(comparison),
             *_counts_notes(comparison.rows),
             *_row_notes(comparison.rows),
+            *(
+                f"Take care: {visible(one.task)}, {visible(one.run)}: {visible(one.text)}."
+                for one in comparison.cautions
+            ),
         ),
     )
 
@@ -72,6 +85,7 @@ def _cells(row: Row, comparison: Comparison) -> tuple[str, ...]:
         _p_value(row.corrected, comparison.alpha),
         _counts(row),
         _plain(row.detectable, row.metric_result),
+        _needed(row, comparison),
         str(found.n),
     )
     metric = f"{visible(row.metric)} ({direction(row.metric_result)})"
@@ -90,6 +104,19 @@ def _plain(value: float, metric: MetricResult) -> str:
 def _p_value(value: float, alpha: float) -> str:
     text = p_value(value)
     return f"{text} *" if value <= alpha else text
+
+
+def _needed(row: Row, comparison: Comparison) -> str:
+    if comparison.effect is None and row.corrected <= comparison.alpha:
+        return "enough"
+    return "none" if row.needed is None else f"{row.needed:,}"
+
+
+def _needed_note(comparison: Comparison) -> str:
+    wanted = "the observed difference, were it the true one"
+    if comparison.effect is not None:
+        wanted = f"a true difference of {comparison.effect:g}"
+    return f"Needed: as many samples as would show {wanted}, 8 times in 10."
 
 
 def counts(row: Row) -> tuple[int, int, int] | None:
@@ -155,6 +182,7 @@ def _ranking(ranking: Ranking) -> TextTable:
         title=f"Ranks on {visible(ranking.task)}, {visible(ranking.metric)} "
         f"({direction(ranking.metric_result)}), n = {ranking.n}",
         header=("run", "score", "rank", "group", "win rate", "strength"),
+        texts=1,
         rows=tuple(rows),
         notes=tuple(f"{MARK} {visible(text)}" for text in ranking.mismatches),
     )
@@ -179,16 +207,19 @@ def _overall(comparison: Comparison) -> TextTable:
     rows = []
     for one in comparison.overall:
         mark = MARK if one.mismatches else ""
-        numbers = (_mean(one.of_tasks), _mean(one.of_families), str(len(one.tasks)))
+        means = (one.of_tasks, one.of_families, one.of_samples)
+        numbers = (*map(_mean, means), str(len(one.tasks)))
         rows.append((visible(one.run), *(f"{text}{mark}" for text in numbers)))
     return TextTable(
         title=f"Mean difference from {visible(comparison.baseline)} over tasks",
-        header=("run", "mean of tasks", "mean of families", "tasks"),
+        header=("run", "mean of tasks", "mean of families", "mean of samples", "tasks"),
+        texts=1,
         rows=tuple(rows),
         notes=(
             "In percent of each metric's range, more being better, with "
             f"{100 * comparison.level:g} % intervals for these tasks. Metrics without a range or "
-            "with an ideal in the middle have no part in it.",
+            "with an ideal in the middle have no part in it. Every task, every family or every "
+            "sample counts the same.",
         ),
     )
 
@@ -200,3 +231,29 @@ def _mean(mean: TaskMean) -> str:
     if mean.interval is None:
         return percent(mean.value)
     return f"{percent(mean.value)} ({percent(mean.interval[0])} to {percent(mean.interval[1])})"
+
+
+# --- Gates ---------------------------------------------------------------------------------------
+
+
+def _gates(verdicts: Sequence[Verdict]) -> TextTable:
+    rows = []
+    for verdict in verdicts:
+        gate, mark = verdict.gate, MARK if verdict.mismatches else ""
+        judged = "difference" if gate.level is None else f"{gate.side} bound"
+        rows.append(
+            (
+                visible(f"{gate.option} {gate.text}"),
+                visible(verdict.run),
+                "FAILED" if verdict.failed else "passed",
+                f"{judged} {verdict.judged:+.4g}{mark}".replace("-", "\N{MINUS SIGN}"),
+                f"{'beyond' if verdict.by > 0 else 'short'} by {abs(verdict.by):.4g}{mark}",
+            )
+        )
+    return TextTable(
+        title="Gates",
+        header=("gate", "run", "outcome", "judged", "by how much"),
+        texts=3,
+        rows=tuple(rows),
+        notes=(),
+    )

@@ -14,16 +14,25 @@ from rich.text import Text
 
 from evalharness.compare.gates import Verdict
 from evalharness.compare.records import Comparison, Row
-from evalharness.report.comparison import counts, tables
-from evalharness.report.writing import in_latex, in_markdown
+from evalharness.report.comparison import TextTable, counts, tables
+from evalharness.report.writing import (
+    Marked,
+    guarded,
+    in_latex,
+    in_markdown,
+    latex_table,
+    markdown_table,
+)
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
+def print_comparison(comparison: Comparison, verdicts: Sequence[Verdict], console: Console) -> None:
     """All tables, for people; cells are folded where the console is narrow."""
-    for table in tables(comparison):
+    for table in tables(comparison, verdicts):
         shown = Table(title=Text(table.title), title_justify="left")
         for place, name in enumerate(table.header):
-            shown.add_column(name, justify="left" if place < 3 else "right", overflow="fold")
+            shown.add_column(
+                name, justify="left" if place < table.texts else "right", overflow="fold"
+            )
         for row in table.rows:
             shown.add_row(*map(Text, row))
         console.print(shown)
@@ -31,60 +40,60 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             console.print(Text(note))
 
 
-def as_markdown(comparison: Comparison) -> str:
+def as_markdown(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
     """All tables as Markdown."""
-
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(in_markdown(text) for text in cells)} |"
-
     parts = []
-    for table in tables(comparison):
-        lines = [line(table.header), line(["---"] * len(table.header)), *map(line, table.rows)]
-        notes = "".join(f"\n\n{in_markdown(note)}" for note in table.notes)
-        parts.append(f"**{in_markdown(table.title)}**\n\n" + "\n".join(lines) + notes)
-    return "\n\n".join(parts)
+    for table in tables(comparison, verdicts):
+        notes = "".join(f"\n{in_markdown(note)}\n" for note in table.notes)
+        written = markdown_table(table.header, _unmarked(table), texts=table.texts)
+        parts.append(f"**{in_markdown(table.title)}**\n\n{written}{notes}")
+    return "\n".join(parts).rstrip("\n")
 
 
-def as_latex(comparison: Comparison) -> str:
-    """All tables as LaTeX, which needs no package."""
-
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(in_latex(text) for text in cells) + r" \\"
-
+def as_latex(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
+    """All tables as LaTeX with booktabs."""
     parts = []
-    for table in tables(comparison):
-        columns = "l" * len(table.header)
-        lines = [
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\hline",
-            line(table.header),
-            r"\hline",
-            *map(line, table.rows),
-            r"\hline",
-            r"\end{tabular}",
-        ]
-        notes = [f"\n{in_latex(note)}" for note in table.notes]
-        parts.append("\n".join([f"% {in_latex(table.title)}", *lines, *notes]))
-    return "\n\n".join(parts)
+    for table in tables(comparison, verdicts):
+        notes = "".join(f"\n{in_latex(note)}\n" for note in table.notes)
+        written = latex_table(table.header, _unmarked(table), texts=table.texts)
+        parts.append(f"% {in_latex(table.title)}\n{written}{notes}")
+    return "\n".join(parts).rstrip("\n")
+
+
+def _unmarked(table: TextTable) -> list[list[Marked]]:
+    """The cells of a table, none of which is bold."""
+    return [[(text, False) for text in row] for row in table.rows]
 
 
 _FIELDS = (
     *("task", "family", "metric", "run", "run_id", "baseline_value", "value", "difference", "low"),
     *("high", "stderr", "p_value", "corrected_p_value", "wins", "ties", "losses"),
-    *("smallest_detectable_effect", "n", "clusters", "higher_is_better", "ideal", "test"),
+    *(
+        "smallest_detectable_effect",
+        "samples_needed",
+        "n",
+        "clusters",
+        "higher_is_better",
+        "ideal",
+        "test",
+    ),
     *("interval_method", "mismatches", "notes"),
 )
 
 
 def as_csv(comparison: Comparison) -> str:
-    """The differences, a line each, with all digits; what is undefined is empty."""
+    """The differences, a line each, with all digits; what is undefined is empty.
+
+    Texts that a spreadsheet would run as a formula are guarded.
+    """
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(_FIELDS)
     for row in comparison.rows:
         record = _without_nan(_record(row, comparison.level))
         lists = {name: "; ".join(record[name]) for name in ("mismatches", "notes")}
-        writer.writerow([{**record, **lists}[name] for name in _FIELDS])
+        values = ({**record, **lists}[name] for name in _FIELDS)
+        writer.writerow([guarded(value) if isinstance(value, str) else value for value in values])
     return written.getvalue().rstrip("\n")
 
 
@@ -96,6 +105,7 @@ def as_json(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
         "runs": comparison.runs,
         "level": comparison.level,
         "correction": comparison.correction,
+        "effect": comparison.effect,
         "differences": [_record(row, comparison.level) for row in comparison.rows],
         "rankings": [
             {
@@ -109,7 +119,11 @@ def as_json(comparison: Comparison, verdicts: Sequence[Verdict]) -> str:
         ],
         "overall": [asdict(one) for one in comparison.overall],
         "left_out": [asdict(one) for one in comparison.left_out],
-        "gates": [{**asdict(verdict), "gate": verdict.gate.text} for verdict in verdicts],
+        "cautions": [asdict(one) for one in comparison.cautions],
+        "gates": [
+            {**asdict(verdict), "option": verdict.gate.option, "gate": verdict.gate.text}
+            for verdict in verdicts
+        ],
     }
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False)
 
@@ -137,6 +151,7 @@ def _record(row: Row, level: float) -> dict[str, Any]:
         "ties": ties,
         "losses": losses,
         "smallest_detectable_effect": row.detectable,
+        "samples_needed": row.needed,
         "n": found.n,
         "clusters": found.clusters,
         "higher_is_better": row.metric_result.higher_is_better,

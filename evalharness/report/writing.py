@@ -46,28 +46,30 @@ def in_latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Marked]]) -> str:
-    """A table; all columns but the first stand on the right."""
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[Marked]], *, texts: int = 1
+) -> str:
+    """A table; all columns but the first, or so many of `texts`, stand on the right."""
 
     def cell(text: str, bold: bool) -> str:
         return f"**{in_markdown(text)}**" if bold else in_markdown(text)
 
     lines = [
         " | ".join(map(in_markdown, header)),
-        " | ".join(["---", *["---:"] * (len(header) - 1)]),
+        " | ".join([*["---"] * texts, *["---:"] * (len(header) - texts)]),
         *(" | ".join(cell(text, bold) for text, bold in row) for row in rows),
     ]
     return "".join(f"| {line} |\n" for line in lines)
 
 
-def latex_table(header: Sequence[str], rows: Sequence[Sequence[Marked]]) -> str:
-    """A table in the style of booktabs, which the document has to load."""
+def latex_table(header: Sequence[str], rows: Sequence[Sequence[Marked]], *, texts: int = 1) -> str:
+    """A table in the style of booktabs, which the document has to load; columns as in Markdown."""
 
     def cell(text: str, bold: bool) -> str:
         return rf"\textbf{{{in_latex(text)}}}" if bold else in_latex(text)
 
     lines = [
-        rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        rf"\begin{{tabular}}{{{'l' * texts}{'r' * (len(header) - texts)}}}",
         r"\toprule",
         " & ".join(map(in_latex, header)) + r" \\",
         r"\midrule",

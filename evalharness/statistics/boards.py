@@ -105,13 +105,13 @@ def place_by_errors(
 def _interval(value: float, error: float, clusters: int, level: float) -> Interval | None:
     if np.isnan(error) or clusters < 2:
         return None
-    return t_interval(value, error, clusters, level)
+    return t_interval(value, error, clusters - 1, level)
 
 
 def _placings(
     values: Values, errors: NDArray[np.float64], clusters: int, alphas: Sequence[float]
 ) -> dict[float, list[Placing]]:
-    p_values = pairwise_p_values(values, errors, clusters)
+    p_values = pairwise_p_values(values, errors, np.full(errors.shape, clusters - 1.0))
     found = {}
     for alpha in alphas:
         better = significantly_better(values, p_values, alpha)

@@ -33,12 +33,43 @@ def standard_error(values: Values, groups: Groups, *, corrected: bool = True) ->
     corrected: times C / (C - 1) for C clusters, as inspect_ai does; without clusters that is
         sd(ddof=1) / sqrt(n)
     """
-    codes, clusters = cluster_codes(groups)
+    residuals = cluster_residuals(values, groups)
+    clusters = len(residuals)
     if clusters < 2:
         return math.nan
-    residuals = cluster_sums(values - values.mean(), codes, clusters)
     variance = float(residuals @ residuals) / len(values) ** 2
     return math.sqrt(variance * clusters / (clusters - 1) if corrected else variance)
+
+
+def cluster_residuals(values: Values, groups: Groups) -> Values:
+    """By how much each cluster moves the sum of `values` (n,) away from their mean (clusters,)."""
+    return cluster_sums(values - values.mean(), *cluster_codes(groups))
+
+
+def degrees_of_freedom(influences: Values) -> float:
+    """How many degrees of freedom the variance of a score has, for Student's t.
+
+    influences: what each cluster adds to the score, or the score without it; NaN has no part
+
+    For C clusters whose influences have the kurtosis k: 2 C / (k - (C - 3) / (C - 1)), at most
+    C - 1, as of normal ones (O'Neill 2014, "Some useful moment results in sampling problems"; the
+    approximation is Satterthwaite's, 1946). Where few clusters decide, because their samples are
+    many, their texts long or most samples are alike, the variance is known less well than C says,
+    and an interval by C - 1 is too narrow.
+    """
+    deviations = influences[~np.isnan(influences)]
+    clusters = len(deviations)
+    if clusters < 2:
+        return 1.0
+    deviations = deviations - deviations.mean()
+    largest = np.abs(deviations).max()
+    if largest == 0:
+        return clusters - 1.0
+    deviations = deviations / largest  # powers of very small ones would be 0
+    squares = float((deviations**2).sum())
+    kurtosis = clusters * float((deviations**4).sum()) / squares**2
+    degrees = 2 * clusters / (kurtosis - (clusters - 3) / (clusters - 1))
+    return min(max(degrees, 1.0), clusters - 1.0)
 
 
 def blocks_of(codes: NDArray[np.int64], clusters: int, most: int) -> tuple[NDArray[np.int64], int]:

@@ -19,14 +19,14 @@ def normal_quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def t_quantile(level: float, degrees: int) -> float:
+def t_quantile(level: float, degrees: float) -> float:
     """The same of Student's t with so many degrees of freedom."""
     return float(stdtrit(degrees, (1 + level) / 2))
 
 
-def t_interval(value: float, error: float, clusters: int, level: float) -> Interval:
-    """Value +- t * standard error, with one degree of freedom less than there are clusters."""
-    half = t_quantile(level, clusters - 1) * error
+def t_interval(value: float, error: float, degrees: float, level: float) -> Interval:
+    """Value +- t * standard error, with so many degrees of freedom."""
+    half = t_quantile(level, degrees) * error
     return value - half, value + half
 
 
@@ -55,14 +55,15 @@ def stretched_wilson(value: float, bounds: Interval, n: float, level: float) -> 
     return lowest + low * (highest - lowest), lowest + high * (highest - lowest)
 
 
-def widened_level(level: float, clusters: int) -> float:
+def widened_level(level: float, clusters: int, degrees: float) -> float:
     """The level to ask a bootstrap distribution for, so that its interval has `level`.
 
     Resamples vary as if the variance of the clusters were known and (C - 1) / C of what it is. As
-    in a t interval, sqrt(C / (C - 1)) * t with C - 1 degrees of freedom takes the place of z
-    (Hesterberg 2015, "What teachers should know about the bootstrap": expanded percentiles).
+    in a t interval, sqrt(C / (C - 1)) * t takes the place of z (Hesterberg 2015, "What teachers
+    should know about the bootstrap": expanded percentiles, with C - 1 degrees of freedom; here as
+    many as `degrees_of_freedom` finds).
     """
-    spread = math.sqrt(clusters / (clusters - 1)) * t_quantile(level, clusters - 1)
+    spread = math.sqrt(clusters / (clusters - 1)) * t_quantile(level, degrees)
     return float(2 * ndtr(spread) - 1)
 
 
@@ -72,52 +73,24 @@ def percentile(distribution: Values, level: float) -> Interval:
     return float(low), float(high)
 
 
-def bca(value: float, distribution: Values, left_out: Values, level: float) -> Interval:
-    """The bias-corrected and accelerated bootstrap interval (Efron 1987).
-
-    distribution: the metric on resamples; left_out: the metric without each cluster (jackknife)
-    """
-    number = len(distribution)
-    below = ((distribution < value).sum() + (distribution <= value).sum()) / 2
-    # All resamples on one side say only that the bias is large.
-    bias = float(ndtri(np.clip(below / number, 0.5 / number, 1 - 0.5 / number)))
-    acceleration = _acceleration(left_out)
-    places = []
-    for z in (-normal_quantile(level), normal_quantile(level)):
-        denominator = 1 - acceleration * (bias + z)
-        # Beyond the pole of the formula lies everything.
-        adjusted = bias + (bias + z) / denominator if denominator > 0 else math.copysign(9, z)
-        places.append(float(ndtr(adjusted)))
-    low, high = np.quantile(distribution, places)
-    return float(low), float(high)
-
-
-def _acceleration(left_out: Values) -> float:
-    """A sixth of the skewness of the jackknife values (Efron & Tibshirani 1993, 14.15)."""
-    defined = left_out[~np.isnan(left_out)]
-    if len(defined) < 2:
-        return 0.0
-    distances = defined.mean() - defined
-    squares = float((distances**2).sum())
-    return float((distances**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
-
-
 def clipped(interval: Interval, bounds: Interval) -> Interval:
     """The part of an interval in which the score can lie."""
     return max(interval[0], bounds[0]), min(interval[1], bounds[1])
 
 
-def clustered_wilson(share: float, error: float, n: int, clusters: int, level: float) -> Interval:
+def clustered_wilson(
+    share: float, error: float, n: int, clusters: int, degrees: float, level: float
+) -> Interval:
     """Wilson's interval of a proportion whose samples come in clusters.
 
     For n stands the number of independent samples that would have this standard error,
-    share * (1 - share) / error^2, less what is uncertain about the error (t instead of z); at most
-    n (Korn & Graubard 1998, who do so for the exact interval). Where all samples agree there is no
-    error to be seen, and each cluster counts as one sample.
+    share * (1 - share) / error^2, less what is uncertain about the error (t with so many degrees
+    of freedom instead of z); at most n (Korn & Graubard 1998, who do so for the exact interval).
+    Where all samples agree there is no error to be seen, and each cluster counts as one sample.
     """
     if error == 0:
         return wilson(share, clusters, level)
-    uncertain = (normal_quantile(level) / t_quantile(level, clusters - 1)) ** 2
+    uncertain = (normal_quantile(level) / t_quantile(level, degrees)) ** 2
     return wilson(share, min(n, uncertain * share * (1 - share) / error**2), level)
 
 

@@ -15,7 +15,9 @@ from evalharness.records import Groups, Metric, Statistics, Values
 from evalharness.statistics.clusters import (
     blocks_of,
     cluster_codes,
+    cluster_residuals,
     cluster_sums,
+    degrees_of_freedom,
     standard_error,
 )
 from evalharness.statistics.intervals import (
@@ -29,6 +31,7 @@ from evalharness.statistics.intervals import (
 from evalharness.statistics.resampling import (
     bootstrap_distributions,
     bootstrap_weights,
+    jackknife_values,
     random_bits,
     score,
     swap_weights,
@@ -189,8 +192,9 @@ def _of_means(
         draws = _draws_of_mean(differences, groups, seed)
         return _Compared(intervals, error, p_value, test, "Bonett-Price", draws)
     value = float(differences.mean())
+    degrees = degrees_of_freedom(cluster_residuals(differences, groups))
     intervals = {
-        level: _widened(metric, t_interval(value, error, clusters, level), clusters, level)
+        level: _widened(metric, t_interval(value, error, degrees, level), clusters, level)
         for level in levels
     }
     method = "paired t" if clusters == len(first) else "paired t, clustered"
@@ -273,23 +277,24 @@ def _of_corpora(
     levels: Sequence[float],
 ) -> _Compared:
     _, clusters = cluster_codes(groups)
-    resampled = bootstrap_distributions(
-        [(metric, side) for side in sides], groups, seed=seed, replicates=DRAWS
-    )
+    measured = [(metric, side) for side in sides]
+    resampled = bootstrap_distributions(measured, groups, seed=seed, replicates=DRAWS)
     drawn = resampled[0] - resampled[1]
     drawn = drawn[~np.isnan(drawn)]
     if len(drawn) < 2:
         return _NOTHING
+    left_out = jackknife_values(measured, groups)
+    degrees = degrees_of_freedom(left_out[0] - left_out[1])
     intervals = {}
     for level in levels:
-        interval = percentile(drawn, widened_level(level, clusters))
+        interval = percentile(drawn, widened_level(level, clusters, degrees))
         intervals[level] = _widened(metric, interval, clusters, level)
     error = float(drawn.std(ddof=1))
     method = "paired bootstrap, widened"
     if can_be_swapped(metric, *sides, groups):
         p_value, test = swaps(metric, *sides, groups, seed=seed), "approximate randomisation"
     else:
-        p_value, test = t_test(difference, error, clusters), "t, by the paired bootstrap"
+        p_value, test = t_test(difference, error, degrees), "t, by the paired bootstrap"
     return _Compared(intervals, error, p_value, test, method, drawn)
 
 
@@ -305,13 +310,13 @@ def can_be_swapped(metric: Metric, first: Statistics, second: Statistics, groups
     return np.allclose(found, expected, rtol=_SAME, atol=_SAME)
 
 
-def t_test(difference: float, error: float, clusters: int) -> float:
+def t_test(difference: float, error: float, degrees: float) -> float:
     """The two-sided p-value of a difference with this standard error; 1 for no difference."""
     if difference == 0:
         return 1.0
     if error == 0:
         return 0.0
-    return 2 * float(special.stdtr(clusters - 1, -abs(difference) / error))
+    return 2 * float(special.stdtr(degrees, -abs(difference) / error))
 
 
 def swaps(

@@ -8,9 +8,19 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from evalharness.records import Groups, Metric, Statistics, Values
-from evalharness.statistics.clusters import cluster_codes, cluster_sums
+from evalharness.statistics.clusters import (
+    blocks_of,
+    cluster_codes,
+    cluster_sums,
+    degrees_of_freedom,
+)
 from evalharness.statistics.corrections import holm
-from evalharness.statistics.resampling import bootstrap_distributions, score
+from evalharness.statistics.resampling import (
+    JACKKNIFE_BLOCKS,
+    bootstrap_distributions,
+    jackknife_values,
+    score,
+)
 from evalharness.statistics.samplewise import mean_scores, sample_scores
 
 Matrix = NDArray[np.float64]
@@ -73,12 +83,13 @@ def rank_at_levels(
     own = sign * own
     if means:
         errors = _errors_of_means(own, groups)
+        influences = _residuals(own, groups, JACKKNIFE_BLOCKS)
     else:
-        drawn = bootstrap_distributions(
-            [(metric, one) for one in models], groups, seed=seed, replicates=replicates
-        )
+        measured = [(metric, one) for one in models]
+        drawn = bootstrap_distributions(measured, groups, seed=seed, replicates=replicates)
         errors = _errors_of_draws(np.stack(drawn))
-    p_values = pairwise_p_values(values, errors, cluster_codes(groups)[1])
+        influences = np.stack(jackknife_values(measured, groups))
+    p_values = pairwise_p_values(values, errors, _degrees(influences))
     wins = win_matrix(own)
     rates, strengths = win_rates(wins), bradley_terry(wins)
     if (own == own[0]).all() and not (values == values[0]).all():
@@ -109,12 +120,29 @@ def scores_of_models(
 
 def _errors_of_means(scores: Matrix, groups: Groups) -> Matrix:
     """Standard errors (m, m) of all differences of means; scores are (m, n)."""
-    codes, clusters = cluster_codes(groups)
-    residuals = cluster_sums((scores - scores.mean(axis=1, keepdims=True)).T, codes, clusters)
-    covariance = residuals.T @ residuals / scores.shape[1] ** 2
-    if clusters > 1:
-        covariance *= clusters / (clusters - 1)
+    residuals = _residuals(scores, groups, len(groups))
+    covariance = residuals @ residuals.T / scores.shape[1] ** 2
+    if residuals.shape[1] > 1:
+        covariance *= residuals.shape[1] / (residuals.shape[1] - 1)
     return _errors(covariance)
+
+
+def _residuals(scores: Matrix, groups: Groups, most: int) -> Matrix:
+    """What each cluster, or each of at most so many blocks of them, adds to the sums (m, c)."""
+    codes, blocks = blocks_of(*cluster_codes(groups), most)
+    return cluster_sums((scores - scores.mean(axis=1, keepdims=True)).T, codes, blocks).T
+
+
+def _degrees(influences: Matrix) -> Matrix:
+    """Degrees of freedom (m, m) of all differences; 0 where there are fewer than two clusters."""
+    models, clusters = influences.shape
+    degrees = np.zeros((models, models))
+    if clusters > 1:
+        for first in range(models):
+            for second in range(first):
+                found = degrees_of_freedom(influences[first] - influences[second])
+                degrees[first, second] = degrees[second, first] = found
+    return degrees
 
 
 def _errors_of_draws(values: Matrix) -> Matrix:
@@ -133,15 +161,16 @@ def _errors(covariance: Matrix) -> Matrix:
     return np.sqrt(squares)
 
 
-def pairwise_p_values(values: Values, errors: Matrix, clusters: int) -> Matrix:
+def pairwise_p_values(values: Values, errors: Matrix, degrees: Matrix) -> Matrix:
     """Two-sided p-values (m, m) of paired t tests, corrected by Holm over all pairs.
 
-    values (m,) with standard errors (m, m) of their differences; NaN where a pair cannot be tested.
+    values (m,) with standard errors (m, m) of their differences, and the degrees of freedom (m, m)
+    of these; NaN where a pair cannot be tested, as without any degree of freedom.
     """
     distances = np.abs(values[:, None] - values[None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((errors == 0) & (distances == 0), 0.0, distances / errors)
-    raw = 2 * stdtr(max(clusters - 1, 1), -ratio) if clusters > 1 else np.full(ratio.shape, np.nan)
+    raw = np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -ratio), np.nan)
     upper = np.triu_indices(len(values), 1)
     p_values = np.full(raw.shape, np.nan)
     p_values[upper] = holm(raw[upper])

@@ -4,8 +4,10 @@ What is used is what holds the truth 95 times in 100 also for few samples; the a
 often they hold it are in tests/statistics/test_coverage.py.
 
 - a mean of rights and wrongs: Wilson's interval; with clusters, by the effective number of samples
-- another mean: Student's t with the (clustered) standard error, and C - 1 degrees of freedom
+- another mean: Student's t with the (clustered) standard error
 - all else, such as BLEU: the percentile bootstrap of whole clusters, widened as t widens z
+
+t has the degrees of freedom of C clusters, C - 1, or fewer where few of them decide.
 """
 
 import math
@@ -14,7 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness.records import Groups, Metric, Statistics, Values
-from evalharness.statistics.clusters import cluster_codes, standard_error
+from evalharness.statistics.clusters import (
+    cluster_codes,
+    cluster_residuals,
+    degrees_of_freedom,
+    standard_error,
+)
 from evalharness.statistics.intervals import (
     Interval,
     clipped,
@@ -25,7 +32,12 @@ from evalharness.statistics.intervals import (
     widened_level,
     wilson,
 )
-from evalharness.statistics.resampling import Measured, bootstrap_distributions, score
+from evalharness.statistics.resampling import (
+    Measured,
+    bootstrap_distributions,
+    jackknife_values,
+    score,
+)
 from evalharness.statistics.samplewise import are_proportions, mean_scores
 
 LEVEL = 0.95
@@ -56,11 +68,13 @@ def summarize(
     """
     summaries = [_analytic(metric, statistics, groups) for metric, statistics in measured]
     left = [place for place, summary in enumerate(summaries) if summary is None]
-    drawn = bootstrap_distributions(
-        [measured[place] for place in left], groups, seed=seed, replicates=replicates if left else 0
-    )
-    for place, distribution in zip(left, drawn, strict=True):
-        summaries[place] = _resampled(measured[place], groups, distribution)
+    unknown = [measured[place] for place in left]
+    if unknown:
+        drawn = bootstrap_distributions(unknown, groups, seed=seed, replicates=replicates)
+        left_out = jackknife_values(unknown, groups)
+        for place, distribution, without in zip(left, drawn, left_out, strict=True):
+            degrees = degrees_of_freedom(without)
+            summaries[place] = _resampled(measured[place], groups, distribution, degrees)
     return [summary for summary in summaries if summary is not None]
 
 
@@ -76,28 +90,33 @@ def _analytic(metric: Metric, statistics: Statistics, groups: Groups) -> Summary
     if scores is None:
         return None
     error = standard_error(scores, groups)
+    degrees = degrees_of_freedom(cluster_residuals(scores, groups))
     alone = clusters == len(scores)
     if are_proportions(scores, metric.bounds):
-        interval = _of_a_proportion(metric, scores, error, clusters)
+        interval = _of_a_proportion(metric, scores, error, clusters, degrees)
         return Summary(value, interval, error, "Wilson" if alone else "Wilson, clustered")
-    interval = clipped(t_interval(value, error, clusters, LEVEL), metric.bounds)
+    interval = clipped(t_interval(value, error, degrees, LEVEL), metric.bounds)
     if error == 0:
         interval = stretched_wilson(value, metric.bounds, clusters, LEVEL)
     return Summary(value, interval, error, "t" if alone else "t, clustered")
 
 
-def _of_a_proportion(metric: Metric, scores: Values, error: float, clusters: int) -> Interval:
+def _of_a_proportion(
+    metric: Metric, scores: Values, error: float, clusters: int, degrees: float
+) -> Interval:
     lowest, highest = metric.bounds
     width, n = highest - lowest, len(scores)
     share = float((scores > lowest + width / 2).mean())
     if clusters == n:
         low, high = wilson(share, n, LEVEL)
     else:
-        low, high = clustered_wilson(share, error / width, n, clusters, LEVEL)
+        low, high = clustered_wilson(share, error / width, n, clusters, degrees, LEVEL)
     return lowest + low * width, lowest + high * width
 
 
-def _resampled(measured: tuple[Metric, Statistics], groups: Groups, values: Values) -> Summary:
+def _resampled(
+    measured: tuple[Metric, Statistics], groups: Groups, values: Values, degrees: float
+) -> Summary:
     metric, statistics = measured
     value = score(metric, statistics, groups)
     # A resample in which the metric is undefined (no sample with a placeholder, say) is left out.
@@ -105,7 +124,7 @@ def _resampled(measured: tuple[Metric, Statistics], groups: Groups, values: Valu
     if len(values) < 2:
         return Summary(value, None, None)
     _, clusters = cluster_codes(groups)
-    interval = percentile(values, widened_level(LEVEL, clusters))
+    interval = percentile(values, widened_level(LEVEL, clusters, degrees))
     if interval[0] == interval[1]:
         interval = stretched_wilson(value, metric.bounds, clusters, LEVEL)
     return Summary(value, interval, float(values.std(ddof=1)), BOOTSTRAP)

@@ -42,6 +42,15 @@ def test_the_mean_is_of_all_tasks_with_a_scale_and_of_models_that_have_them_all(
     assert found.places["aspen-7b"].mean.value == pytest.approx(expected)
 
 
+def test_of_tasks_of_one_size_the_mean_of_samples_is_that_of_tasks(runs: list[Path]) -> None:
+    found = board(runs)
+    assert len({found.rankings[task].n for task in found.aggregated}) == 1
+    by_sample, by_task = (found.places_at[name, 0.05] for name in ("samples", "tasks"))
+    for label, place in by_task.items():
+        assert by_sample[label].mean.value == pytest.approx(place.mean.value)
+        assert by_sample[label].mean.interval == pytest.approx(place.mean.interval)
+
+
 def test_models_of_known_ability_are_ranked_by_it_and_near_ones_share_a_range(
     runs: list[Path],
 ) -> None:

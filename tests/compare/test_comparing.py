@@ -1,5 +1,6 @@
 """Runs are compared on the samples that both were asked, or not at all, and never in silence."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,23 @@ def test_failed_samples_have_no_part_and_are_counted(tmp_path: Path, baseline: s
     (row,) = compare([baseline, failed]).rows
     assert row.difference.n == 38
     assert row.notes[0] == "samples that failed have no part: 2, in the baseline 0"
+
+
+def test_answers_that_cannot_be_trusted_are_told_beside_the_difference(
+    tmp_path: Path, baseline: str
+) -> None:
+    """A model whose answers were cut off lost to its baseline, and nothing said why."""
+    other = write_made_up(tmp_path / "r", rights(BETTER))
+    for folder, changes in ((baseline, {"empty": 1}), (other, {"empty": 9, "unfinished": 20})):
+        path = Path(folder) / "results.json"
+        results = json.loads(path.read_text())
+        results["tasks"]["task"]["validity"].update(changes)
+        path.write_text(json.dumps(results))
+    found = compare([baseline, other]).cautions
+    assert [(one.task, one.run, one.text) for one in found] == [
+        ("task", "r", "20 of 40 samples were cut off at their limit of tokens"),
+        ("task", "r", "9 of 40 samples are empty"),
+    ]
 
 
 CHAT = ChatForm(system_prompt="Be brief.", fewshot_as=None)

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from evalharness.compare.gates import judge, parse_gate
 from evalharness.errors import UsageError
@@ -21,7 +23,7 @@ KNOWN = {"openbookqa": ["acc", "acc_norm"], "task.v2": ["chrf++"], "task": ["v2"
     ],
 )
 def test_gates_are_read(text: str, expected: tuple[object, ...]) -> None:
-    gate = parse_gate(text, KNOWN)
+    gate = parse_gate("--fail-if", text, KNOWN)
     found = (gate.task, gate.metric, gate.operator, gate.threshold, gate.level)
     assert found == pytest.approx(expected)
 
@@ -45,7 +47,12 @@ def test_gates_are_read(text: str, expected: tuple[object, ...]) -> None:
 )
 def test_what_cannot_be_read_is_told_with_its_position(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        parse_gate(text, KNOWN)
+        parse_gate("--fail-if", text, KNOWN)
+
+
+def test_a_mistake_is_told_with_the_option_that_it_is_in() -> None:
+    with pytest.raises(UsageError, match=r"^--fail-unless 'task.v3 > 0': .*Did you mean 'v2'"):
+        parse_gate("--fail-unless", "task.v3 > 0", KNOWN)
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def runs(tmp_path: Path) -> list[str]:
 def test_a_gate_fails_where_the_whole_interval_is_beyond_its_number(
     runs: list[str], text: str, failed: bool
 ) -> None:
-    gate = parse_gate(text, {"task": ["acc"]})
+    gate = parse_gate("--fail-if", text, {"task": ["acc"]})
     levels = () if gate.level is None else (gate.level,)
     comparison = compare(runs, levels=levels)
     (verdict,), problems = judge([gate], comparison)
@@ -88,13 +95,60 @@ def test_a_gate_fails_where_the_whole_interval_is_beyond_its_number(
         assert verdict.judged == bounds[1 if "<" in text else 0]
 
 
+@pytest.mark.parametrize(
+    ("text", "failed"),
+    [
+        ("task.acc > -0.15", True),  # the difference is -0.15, and not above it
+        ("task.acc >= -0.15", False),
+        ("task.acc > -0.16", False),
+        ("task.acc > -0.16 @95%", True),  # not worse by more, but not for sure
+        ("task.acc > -0.25 @95%", False),
+        ("task.acc > -0.24 @99.99%", True),
+        ("task.acc < -0.08 @95%", False),
+    ],
+)
+def test_a_gate_of_non_inferiority_fails_unless_the_whole_interval_meets_it(
+    runs: list[str], text: str, failed: bool
+) -> None:
+    """A run of few samples passed --fail-if, however bad it was: nothing was beyond doubt."""
+    gate = parse_gate("--fail-unless", text, {"task": ["acc"]})
+    levels = () if gate.level is None else (gate.level,)
+    comparison = compare(runs, levels=levels)
+    (verdict,), problems = judge([gate], comparison)
+    assert problems == []
+    assert verdict.failed == failed
+    assert (verdict.by > 0) != failed or verdict.by == pytest.approx(0)
+
+
+@given(
+    threshold=st.floats(-0.4, 0.4),
+    operator=st.sampled_from(["<", "<=", ">", ">="]),
+    level=st.sampled_from(["", "@50%", "@95%"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+def test_one_condition_never_passes_both_options_nor_fails_both(
+    runs: list[str], threshold: float, operator: str, level: str
+) -> None:
+    comparison = compare(runs, levels=(0.5, 0.95))
+    text = f"task.acc {operator} {threshold:.6f} {level}"
+    gates = [
+        parse_gate("--fail-if", text, {"task": ["acc"]}),
+        parse_gate("--fail-unless", text, {"task": ["acc"]}),
+    ]
+    (one, other), _ = judge(gates, comparison)
+    assert one.failed != other.failed
+    assert (one.judged, one.by) == (other.judged, other.by)
+
+
 def test_a_gate_that_cannot_be_judged_is_not_passed(runs: list[str], tmp_path: Path) -> None:
     other = write_made_up(tmp_path / "other", rights({"q1": 1}), task_changes={"num_fewshot": 5})
-    gate = parse_gate("task.acc < 0 @95%", {"task": ["acc"]})
+    gate = parse_gate("--fail-if", "task.acc < 0 @95%", {"task": ["acc"]})
     verdicts, problems = judge([gate], compare([*runs, other], levels=(0.95,)))
     assert [verdict.run for verdict in verdicts] == ["worse"]
     (problem,) = problems
-    assert problem.startswith("other: the gate 'task.acc < 0 @95%' cannot be judged: few-shot")
+    assert problem.startswith(
+        "other: the gate --fail-if 'task.acc < 0 @95%' cannot be judged: few-shot"
+    )
     single = [write_made_up(tmp_path / name, rights({"q1": 1})) for name in ("a", "b")]
     verdicts, (problem,) = judge([gate], compare(single, levels=(0.95,)))
     assert verdicts == []

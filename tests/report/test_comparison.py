@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def comparison(tmp_path: Path) -> Comparison:
 
 
 def test_a_row_says_by_how_much_how_sure_and_how_often(comparison: Comparison) -> None:
-    table = tables(comparison)[0]
+    table = tables(comparison, [])[0]
     row = dict(zip(table.header, table.rows[0], strict=True))
     assert row["metric"] == "acc (higher is better)"
     assert (row["baseline"], row["score"], row["difference"]) == (".500", ".600", "+.100")
@@ -52,7 +53,7 @@ def test_a_row_says_by_how_much_how_sure_and_how_often(comparison: Comparison) -
 
 
 def test_every_number_of_runs_that_were_asked_otherwise_is_marked(comparison: Comparison) -> None:
-    differences, ranks, *_ = tables(comparison)
+    differences, ranks, *_ = tables(comparison, [])
     for text in differences.rows[1][3:]:
         assert text.endswith(MARK)
     assert not any(MARK in text for text in differences.rows[0])
@@ -64,18 +65,18 @@ def test_every_number_of_runs_that_were_asked_otherwise_is_marked(comparison: Co
 def test_markdown_and_latex_keep_their_columns_whatever_a_model_is_called(
     comparison: Comparison,
 ) -> None:
-    lines = as_markdown(comparison).splitlines()
+    lines = as_markdown(comparison, []).splitlines()
     table = [line for line in lines if line.startswith("|")][:4]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {12}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {13}
     assert r"a\|b\_\<x\>\\&%$\#\{\}\~^" in table[2]
-    latex = as_latex(comparison)
+    latex = as_latex(comparison, [])
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")][:3]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {10}
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {11}
     assert r"a|b\_\textless{}x\textgreater{}\textbackslash{}\&\%\$\#\{\}" in rows[1]
 
 
 def test_csv_and_json_have_all_digits_and_say_the_same(comparison: Comparison) -> None:
-    gate = parse_gate("task.acc < 0", {"task": ["acc"]})
+    gate = parse_gate("--fail-if", "task.acc < 0", {"task": ["acc"]})
     verdicts, _ = judge([gate], comparison)
     found = json.loads(as_json(comparison, verdicts))
     lines = list(csv.DictReader(io.StringIO(as_csv(comparison))))
@@ -86,6 +87,73 @@ def test_csv_and_json_have_all_digits_and_say_the_same(comparison: Comparison) -
         assert line["mismatches"] == "; ".join(row["mismatches"])
     assert found["differences"][0]["difference"] == comparison.rows[0].difference.difference
     assert [gate["failed"] for gate in found["gates"]] == [False, False]
+    assert found["gates"][0]["option"] == "--fail-if"
+    assert found["gates"][0]["gate"] == "task.acc < 0"
+
+
+def test_gates_stand_below_the_tables_and_are_marked(comparison: Comparison) -> None:
+    """The page of a job in continuous integration showed numbers, and not why it failed."""
+    gates = [
+        parse_gate("--fail-if", "task.acc < 0", {"task": ["acc"]}),
+        parse_gate("--fail-unless", "task.acc > 0.02 @95%", {"task": ["acc"]}),
+    ]
+    verdicts, _ = judge(gates, comparison)
+    table = tables(comparison, verdicts)[-1]
+    assert table.title == "Gates"
+    option, _, outcome, judged, by = table.rows[2]
+    assert (option, outcome) == ("--fail-unless task.acc > 0.02 @95%", "FAILED")
+    assert (judged, by) == ("lower bound −0.01538", "short by 0.03538")
+    assert [row[2] for row in table.rows] == ["passed", "passed", "FAILED", "FAILED"]
+    assert all(text.endswith(MARK) for text in table.rows[3][3:])
+    assert "FAILED" in as_markdown(comparison, verdicts)
+    assert r"\textgreater{}" in as_latex(comparison, verdicts)
+
+
+def test_latex_has_the_rules_of_booktabs_and_texts_stand_left(comparison: Comparison) -> None:
+    latex = as_latex(comparison, [])
+    assert latex.count(r"\toprule") == latex.count(r"\midrule") == latex.count(r"\bottomrule") == 2
+    assert r"\hline" not in latex
+    assert r"\usepackage{booktabs}" in latex
+    assert r"\begin{tabular}{lllrrrrrrrrr}" in latex  # names left, numbers right
+    assert "| --- | --- | --- | ---: |" in as_markdown(comparison, [])
+
+
+def test_a_model_whose_name_is_a_formula_is_not_run_by_a_spreadsheet(tmp_path: Path) -> None:
+    paths = [write_made_up(tmp_path / name, rights(FIRST)) for name in ("base", "=1+1")]
+    found = compare(paths)
+    (line,) = csv.DictReader(io.StringIO(as_csv(found)))
+    assert line["run"] == "'=1+1"
+    assert line["difference"] == "0.0"
+
+
+def test_it_is_said_how_many_samples_a_difference_needs(
+    tmp_path: Path, comparison: Comparison
+) -> None:
+    """Miller's formula: n * ((1.96 + .84) * standard error / difference)^2."""
+    row = comparison.rows[0]
+    expected = 40 * ((1.959964 + 0.841621) * row.difference.stderr / 0.1) ** 2
+    assert row.needed == math.ceil(expected)
+    table = tables(comparison, [])[0]
+    assert dict(zip(table.header, table.rows[0], strict=True))["needed"] == str(row.needed)
+    assert any("observed difference, were it the true one" in note for note in table.notes)
+    wanted = compare(
+        [write_made_up(tmp_path / name, rights(values))
+         for name, values in (("c", FIRST), ("d", OTHER))],
+        effect=0.01,
+    )  # fmt: skip
+    assert wanted.rows[0].needed == pytest.approx(100 * expected, rel=1e-3)
+    table = tables(wanted, [])[0]
+    assert table.rows[0][-2] == f"{wanted.rows[0].needed:,}"
+    assert any("a true difference of 0.01, 8 times" in note for note in table.notes)
+
+
+def test_nothing_is_needed_where_a_difference_is_shown_or_there_is_none(tmp_path: Path) -> None:
+    clear = dict.fromkeys(FIRST, 1)
+    paths = [write_made_up(tmp_path / name, rights(values))
+             for name, values in (("a", FIRST), ("b", clear), ("same", FIRST))]  # fmt: skip
+    found = compare(paths)
+    assert [row[-2] for row in tables(found, [])[0].rows] == ["enough", "none"]
+    assert found.rows[1].needed is None
 
 
 def test_what_is_undefined_is_null_and_not_nan(tmp_path: Path) -> None:
@@ -107,7 +175,7 @@ def test_wins_are_for_lower_error_rates_and_an_ideal_has_none(tmp_path: Path) ->
         )
         for name, number in (("many", 5.0), ("few", 3.0))
     ]
-    better = tables(compare(edits, catalogue(TER)))[0]
+    better = tables(compare(edits, catalogue(TER)), [])[0]
     assert better.rows[0][5:6] + better.rows[0][8:9] == ("−20.0", "9 / 0 / 0")
     bias = [
         write_made_up(
@@ -117,14 +185,14 @@ def test_wins_are_for_lower_error_rates_and_an_ideal_has_none(tmp_path: Path) ->
         )
         for name, more in (("half", 10), ("most", 16))
     ]
-    shown = tables(compare(bias, catalogue(PAIR_PREFERENCE)))[0]
+    shown = tables(compare(bias, catalogue(PAIR_PREFERENCE)), [])[0]
     assert shown.rows[0][1] == "pct_stereotype (ideal 50)"
     assert any("higher / equal / lower" in note for note in shown.notes)
 
 
 def test_a_terminal_shows_all_tables(comparison: Comparison) -> None:
     console = Console(file=io.StringIO(), width=200)
-    print_comparison(comparison, console)
+    print_comparison(comparison, [], console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "Difference from base" in text
     assert "Ranks on task, acc" in text
@@ -132,19 +200,21 @@ def test_a_terminal_shows_all_tables(comparison: Comparison) -> None:
 
 
 def test_means_over_tasks_are_in_percent_of_the_range(tmp_path: Path) -> None:
-    """Two tasks in one run: one 10 points better, one 20 points worse."""
+    """Two tasks in one run: one 10 points better, one of half its size 20 points worse."""
     from evalharness.compare.overall import overall
 
     first = compare([write_made_up(tmp_path / name, rights(values))
                      for name, values in (("a", FIRST), ("b", OTHER))]).rows[0]  # fmt: skip
-    worse = {name: int(value and int(name[1:]) >= 16) for name, value in FIRST.items()}
+    half = dict(list(FIRST.items())[:20])
+    worse = {name: int(value and int(name[1:]) >= 8) for name, value in half.items()}
     second = compare(
         [write_made_up(tmp_path / name, rights(values), name="second")
-         for name, values in (("c", FIRST), ("b", worse))],
+         for name, values in (("c", half), ("b", worse))],
         catalogue(ACCURACY, name="second"),
     ).rows[0]  # fmt: skip
     (found,) = overall([first, second], ["b"], 0.95)
     assert found.of_tasks.value == pytest.approx((0.1 - 0.2) / 2)
     assert found.tasks == ("task", "second")
+    assert found.of_samples.value == pytest.approx((40 * 0.1 - 20 * 0.2) / 60)
     assert found.of_tasks.interval is not None
     assert found.of_tasks.interval[0] < -0.05 < found.of_tasks.interval[1]

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalharness.records import Metric
-from evalharness.statistics.clusters import standard_error
+from evalharness.statistics.clusters import degrees_of_freedom, standard_error
 from evalharness.statistics.corrections import benjamini_hochberg, holm
 from evalharness.statistics.intervals import (
-    bca,
     clustered_wilson,
     percentile,
     t_interval,
@@ -21,7 +20,12 @@ from evalharness.statistics.intervals import (
 )
 from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.samplewise import mean_scores, sample_scores
-from evalharness.statistics.task_means import mean_of_families, mean_of_tasks
+from evalharness.statistics.task_means import (
+    mean_of_families,
+    mean_of_samples,
+    mean_of_tasks,
+)
+from tests.statistics.alternatives import bca
 from tests.statistics.populations import BLEU, MEAN, POPULATIONS, f1_scores, segments
 
 
@@ -58,7 +62,7 @@ def test_the_standard_error_of_single_samples_is_the_usual_one_and_of_one_cluste
 def test_the_t_interval_is_scipys() -> None:
     values = np.random.default_rng(1).random(12)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
-    found = t_interval(float(values.mean()), float(stats.sem(values)), 12, 0.9)
+    found = t_interval(float(values.mean()), float(stats.sem(values)), 11, 0.9)
     assert found == pytest.approx(tuple(expected))
 
 
@@ -74,13 +78,38 @@ def test_bootstrap_intervals_are_scipys_on_the_same_resamples(method: str) -> No
     assert found == pytest.approx(tuple(theirs.confidence_interval))
 
 
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40))
+def test_degrees_of_freedom_are_between_one_and_one_less_than_the_clusters(
+    values: list[float],
+) -> None:
+    found = degrees_of_freedom(np.array(values))
+    assert 1 <= found <= len(values) - 1
+    assert degrees_of_freedom(np.array([*values, np.nan])) == found
+    shifted = degrees_of_freedom(2.5 - 3 * np.array(values))
+    assert shifted == pytest.approx(found, rel=1e-3) or np.ptp(values) < 1e-6
+
+
+def test_degrees_of_freedom_are_those_that_the_variance_shows() -> None:
+    """The variance of s^2 is 2 sigma^4 / degrees: of 40 values, exponential ones leave 9.8 of 39
+    (their kurtosis is 9), and normal ones all.
+    """
+    generator = np.random.default_rng(0)
+    for drawn, kurtosis in ((generator.normal(size=(20_000, 40)), 3.0),
+                            (generator.exponential(size=(20_000, 40)), 9.0)):  # fmt: skip
+        expected = 2 * 40 / (kurtosis - 37 / 39)
+        shown = 2 / drawn.var(axis=1, ddof=1).var()
+        assert shown == pytest.approx(expected, rel=0.1)
+    many = degrees_of_freedom(np.random.default_rng(0).exponential(size=1_000_000))
+    assert many == pytest.approx(2 * 1e6 / 8, rel=0.1)
+
+
 @given(st.integers(3, 500))
 def test_widened_percentiles_of_normal_resamples_are_the_t_interval(n: int) -> None:
     """What Hesterberg (2015) widens them for: resamples of a mean vary too little."""
     spread = np.sqrt((n - 1) / n)
-    tail = (1 - widened_level(0.95, n)) / 2
+    tail = (1 - widened_level(0.95, n, n - 1)) / 2
     low, high = stats.norm.ppf([tail, 1 - tail], scale=spread)
-    assert (low, high) == pytest.approx(t_interval(0.0, 1.0, n, 0.95), rel=1e-6)
+    assert (low, high) == pytest.approx(t_interval(0.0, 1.0, n - 1, 0.95), rel=1e-6)
 
 
 @given(st.integers(2, 40), st.integers(2, 10), st.floats(0.01, 0.99))
@@ -89,7 +118,7 @@ def test_clusters_never_narrow_wilsons_interval(clusters: int, size: int, share:
     independent = np.sqrt(share * (1 - share) / n)
     low, high = wilson(share, n, 0.95)
     for design in (0.5, 1.0, 2.0):
-        found = clustered_wilson(share, design * independent, n, clusters, 0.95)
+        found = clustered_wilson(share, design * independent, n, clusters, clusters - 1, 0.95)
         assert found[0] <= low + 1e-12
         assert found[1] >= high - 1e-12
 
@@ -121,6 +150,16 @@ def test_the_smallest_detectable_effect_has_the_power_that_statsmodels_says(powe
     effect = smallest_detectable_effect(1 / np.sqrt(80), power=power)
     found = NormalIndPower().power(effect, nobs1=80, alpha=0.05, ratio=0)
     assert found == pytest.approx(power, abs=1e-4)
+
+
+@pytest.mark.parametrize("effect", [0.02, 0.1])
+def test_as_many_samples_are_needed_as_statsmodels_says(effect: float) -> None:
+    """Of differences with a standard deviation of .5, of which 80 have been seen."""
+    from statsmodels.stats.power import NormalIndPower
+
+    expected = NormalIndPower().solve_power(effect / 0.5, alpha=0.05, power=0.8, ratio=0)
+    found = samples_needed(0.5 / np.sqrt(80), 80, effect)
+    assert found == pytest.approx(expected, rel=2e-3, abs=1)
 
 
 def test_as_many_samples_as_are_needed_make_the_effect_detectable() -> None:
@@ -165,11 +204,26 @@ def test_the_score_of_a_sample_alone_is_that_of_a_corpus_of_one() -> None:
         assert found[place] == BLEU.aggregate(one, np.ones((1, 1)), np.zeros(1, dtype=np.int64))[0]
 
 
-def test_means_over_tasks_weigh_tasks_or_families_alike() -> None:
+def test_means_over_tasks_weigh_tasks_families_or_samples_alike() -> None:
     draws = [np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.array([5.0, 6.0])]
     tasks = mean_of_tasks([0.5, 1.5, 5.5], draws, 0.95)
     families = mean_of_families([0.5, 1.5, 5.5], draws, ["a", "a", "b"], 0.95)
     assert tasks.value == pytest.approx(2.5)
     assert families.value == pytest.approx(3.25)
     assert families.interval == pytest.approx((2.775, 3.725))
+    samples = mean_of_samples([0.5, 1.5, 5.5], draws, [1, 1, 8], 0.95)
+    assert samples.value == pytest.approx((0.5 + 1.5 + 8 * 5.5) / 10)
+    assert samples.interval == pytest.approx((4.125, 5.075))
     assert np.isnan(mean_of_tasks([], [], 0.95).value)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(1, 40), min_size=1, max_size=5))
+def test_the_mean_of_samples_is_that_of_all_samples_put_together(
+    seed: int, sizes: list[int]
+) -> None:
+    """As lm-evaluation-harness weighs the tasks of a group by their size."""
+    generator = np.random.default_rng(seed)
+    scores = [generator.random(size) for size in sizes]
+    found = mean_of_samples([one.mean() for one in scores], [one[:1] for one in scores], sizes, 0.9)
+    assert found.value == pytest.approx(np.concatenate(scores).mean())
+    assert found.tasks == len(sizes)

@@ -1,4 +1,4 @@
-"""Tests of differences: as rarely wrong as they say, stronger than unpaired ones, and agreeing."""
+"""Differences agree with scipy, statsmodels and sacrebleu, and say what they are about."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalharness.records import Metric
-from evalharness.statistics.corrections import holm
-from evalharness.statistics.paired import compare_pair, mcnemar, sign_flips, swaps
+from evalharness.statistics.intervals import paired_proportions
+from evalharness.statistics.paired import compare_pair, mcnemar, sign_flips
 from evalharness.statistics.summaries import summarize
 from tests.statistics.populations import (
     BLEU,
@@ -20,85 +20,6 @@ from tests.statistics.populations import (
     f1_scores,
     segments,
 )
-
-ALPHA, AT_MOST = 0.05, 0.055
-
-
-def rejected(p_values: list[float]) -> float:
-    return float(np.mean(np.array(p_values) <= ALPHA))
-
-
-# --- False alarms and power ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [30, 200])
-def test_sign_flips_find_what_is_not_there_in_at_most_5_5_percent(number: int) -> None:
-    generator, groups = np.random.default_rng(number), np.arange(number)
-    p_values = []
-    for trial in range(2000):
-        first, second = f1_scores(generator, number), f1_scores(generator, number)
-        p_values.append(sign_flips((first - second)[:, 0], groups, seed=trial, rounds=499))
-    assert 0.035 <= rejected(p_values) <= AT_MOST
-
-
-def test_sign_flips_of_clusters_are_not_fooled_by_many_samples_of_a_cluster() -> None:
-    """Flipped one by one, samples of 40 passages find far too much."""
-    population, generator = POPULATIONS["binary in clusters"], np.random.default_rng(4)
-    groups, alone = population.groups(40), np.arange(200)
-    clustered, single = [], []
-    for trial in range(1000):
-        difference = population.draw(generator, 40) - population.draw(generator, 40)
-        clustered.append(sign_flips(difference[:, 0], groups, seed=trial, rounds=499))
-        single.append(sign_flips(difference[:, 0], alone, seed=trial, rounds=499))
-    assert rejected(clustered) <= AT_MOST
-    assert rejected(single) > 0.1
-
-
-@pytest.mark.parametrize("number", [30, 100, 1000])
-def test_mcnemar_finds_what_is_not_there_in_at_most_5_5_percent(number: int) -> None:
-    counts = np.random.default_rng(number).multinomial(number, [0.15, 0.15, 0.7], size=4000)
-    assert rejected([mcnemar(*pair) for pair in counts[:, :2]]) <= AT_MOST
-
-
-def test_swaps_of_bleu_find_what_is_not_there_in_at_most_5_5_percent() -> None:
-    generator, groups = np.random.default_rng(66), np.arange(40)
-    p_values = []
-    for trial in range(4000):
-        quality = generator.beta(4, 4, 40)
-        first, second = segments(generator, 40, quality), segments(generator, 40, quality)
-        p_values.append(swaps(BLEU, first, second, groups, seed=trial, rounds=99))
-    assert 0.03 <= rejected(p_values) <= AT_MOST
-
-
-def test_of_many_families_of_true_null_hypotheses_holm_rejects_any_in_at_most_5_5_percent() -> None:
-    """Ten tasks, of which none differs: uncorrected, 4 families in 10 have a finding."""
-    generator, groups = np.random.default_rng(77), np.arange(20)
-    corrected, raw = [], []
-    for trial in range(4000):
-        differences = generator.normal(size=(10, 20))
-        p_values = [
-            sign_flips(one, groups, seed=10 * trial + task, rounds=399)
-            for task, one in enumerate(differences)
-        ]
-        corrected.append(float(holm(p_values).min()))
-        raw.append(min(p_values))
-    assert rejected(corrected) <= AT_MOST
-    assert rejected(raw) > 0.3
-
-
-def test_pairing_finds_more_than_the_unpaired_test() -> None:
-    """Both models find the same questions hard; the second is better by four points."""
-    generator, groups = np.random.default_rng(8), np.arange(100)
-    paired, unpaired = [], []
-    for trial in range(500):
-        hard = generator.beta(1, 1, 100)
-        first = np.clip(hard + generator.normal(0, 0.1, 100), 0, 1)
-        second = np.clip(hard + generator.normal(0.04, 0.1, 100), 0, 1)
-        paired.append(sign_flips(second - first, groups, seed=trial, rounds=499))
-        unpaired.append(float(stats.ttest_ind(first, second).pvalue))
-    assert rejected(paired) > 0.6
-    assert rejected(unpaired) < 0.2
-
 
 # --- Agreement with other tools ------------------------------------------------------------------
 
@@ -114,6 +35,15 @@ def test_mcnemar_is_that_of_statsmodels(gained: int, lost: int) -> None:
         return
     expected = theirs([[5, gained], [lost, 5]], exact=exact, correction=True).pvalue
     assert mcnemar(gained, lost) == pytest.approx(expected)
+
+
+def test_paired_proportions_are_those_of_the_book_on_contingency_tables() -> None:
+    """Complete response before and after a therapy (Cavo et al. 2012), of 161 patients: figures
+    that the R package contingencytables (Fagerland, Lydersen & Laake 2017, ch. 8) is tested by.
+    """
+    low, high = paired_proportions(6, 16, 161, 0.95)
+    assert (round(low, 4), round(high, 4)) == (-0.1195, -0.0032)
+    assert round(mcnemar(6, 16), 6) == 0.052479
 
 
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=10))

@@ -37,17 +37,6 @@ def test_models_that_do_not_differ_may_have_any_rank_and_clear_ones_have_one() -
     assert standings[3].win_rate > standings[1].win_rate == standings[2].win_rate
 
 
-def test_equal_models_are_rarely_told_apart() -> None:
-    """With six models that are alike, ranks are narrower than 1 to 6 in about 5 % of the boards."""
-    generator, groups = np.random.default_rng(1), np.arange(100)
-    wrong = 0
-    for _ in range(400):
-        models = [column(generator.random(100)) for _ in range(6)]
-        standings = rank_models(MEAN, models, groups, seed=0, alpha=0.05)
-        wrong += any(one.ranks != (1, 6) for one in standings)
-    assert wrong / 400 <= 0.055
-
-
 def test_a_metric_of_the_corpus_is_ranked_through_its_resamples() -> None:
     generator, groups = np.random.default_rng(2), np.arange(200)
     quality = generator.beta(4, 4, 200)
