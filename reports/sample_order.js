@@ -107,15 +107,17 @@ const sampleOrder = (() => {
     const [modelA, modelB] = asked.sides;
     const a = column(task, modelA), b = column(task, modelB);
     const flagsA = part(task.flagsOf, task, modelA), flagsB = part(task.flagsOf, task, modelB);
-    const wanted = [PATTERNS[asked.pattern][1](task, a, b, asked.sides)];
-    if (asked.flag) wanted.push(flagsA.map((flags, sample) => ((flags | flagsB[sample]) & ~MISSING & asked.flag ? 1 : 0)));
-    if (asked.score) wanted.push(within(a, asked.score));
-    if (asked.difference) wanted.push(within(a.map((value, sample) => value - b[sample]), asked.difference));
-    const columns = wanted.filter((values) => values);
+    const left = new Uint8Array(task.shown).fill(1);
+    const keep = (matches) => { for (let sample = 0; sample < left.length; sample += 1) if (!matches[sample]) left[sample] = 0; };
+    const matches = PATTERNS[asked.pattern][1](task, a, b, asked.sides);
+    if (matches) keep(matches);
+    if (asked.flag) keep(flagsA.map((flags, sample) => (flags | flagsB[sample]) & ~MISSING & asked.flag));
+    if (asked.score) keep(within(a, asked.score));
+    if (asked.difference) keep(within(a.map((value, sample) => value - b[sample]), asked.difference));
     const chosen = new Int32Array(task.shown);
     let count = 0;
     for (let sample = 0; sample < task.shown; sample += 1) {
-      if (!columns.every((values) => values[sample])) continue;
+      if (!left[sample]) continue;
       if (asked.found ? !asked.found.has(sample) : asked.text && !task.names[sample].toLowerCase().includes(asked.text)) continue;
       chosen[count] = sample;
       count += 1;

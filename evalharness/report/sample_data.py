@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from evalharness.report.sample_columns import TaskSamples, read_texts
 from evalharness.report.sample_options import OptionRule, rule_of
-from evalharness.report.sample_texts import packed_sample, packed_tokens, read_asked, read_output
+from evalharness.report.sample_texts import (
+    answer_surprisal,
+    packed_sample,
+    packed_tokens,
+    read_answers,
+    read_asked,
+    read_stored_tokens,
+)
 from evalharness.report.sample_tokens import TokenRoom
 from evalharness.report.text import may_be_redacted, redacted, short, visible
 from evalharness.results import TaskRecord
@@ -228,23 +235,24 @@ def _pack_texts(
     with_tokens = 0
     for number, texts in enumerate(read_texts(samples, chosen)):
         asked = read_asked(texts.shared)
-        outputs = [
-            None if row is None else read_output(row, asked, metric)
-            for row, metric in zip(texts.own, samples.metrics, strict=True)
-        ]
-        of_texts.add(_fitting(partial(packed_sample, texts.shared, asked, outputs), longest))
-        stored = [output for output in outputs if output is not None and output.tokens]
-        if stored:
-            surprisals[:, number] = [output.surprisal if output else math.nan for output in outputs]
-        count = sum(output.shown_tokens(room.in_output) for output in stored)
+        tokens = read_stored_tokens(texts.own)
+        answers = read_answers(texts.own, asked, samples.metrics, tokens)
+        sample = partial(packed_sample, texts.shared, asked, texts.own, answers)
+        of_texts.add(_fitting(sample, longest))
+        count = sum(min(len(one), room.in_output) for stored in tokens for one in stored)
+        if count:
+            surprisals[:, number] = [
+                answer_surprisal(asked, answer, stored)
+                for answer, stored in zip(answers, tokens, strict=True)
+            ]
         if not 0 < count <= left:
             of_tokens.add("0")
             continue
         left -= count
         with_tokens += 1
-        of_tokens.add(_fitting(partial(packed_tokens, outputs), room.in_output))
-    tokens = of_tokens.pieces() if with_tokens else ()
-    return _PackedTexts(of_texts.pieces(), tokens, surprisals, with_tokens)
+        of_tokens.add(_fitting(partial(packed_tokens, answers, tokens), room.in_output))
+    kept = of_tokens.pieces() if with_tokens else ()
+    return _PackedTexts(of_texts.pieces(), kept, surprisals, with_tokens)
 
 
 def _redacted(value: Any) -> Any:

@@ -113,22 +113,24 @@ def read_answer(row: Mapping[str, Any], asked: Asked, metric: str, tokens: Seque
         texts = [""] * len(responses)
     if wrote and not any(texts):
         return _all_written(len(responses))
-    values: dict[int, float | None] = {}
-    for place, text in enumerate(responses):
-        if texts[place]:
-            values[place] = _log_probability(text)
-        elif not wrote and (value := _log_probability(text)) is not None:
-            values[place] = value
-    written = tuple(place for place in range(len(responses)) if place not in values)
+    values = [
+        _log_probability(response) if text or not wrote else None
+        for response, text in zip(responses, texts, strict=True)
+    ]
+    scored = [bool(text) or value is not None for text, value in zip(texts, values, strict=True)]
+    written = () if all(scored) else tuple(p for p, known in enumerate(scored) if not known)
     number = len(asked.choices)
-    if not number or not all(place in values for place in range(number)):
-        return Answer(written, None, tuple(values.items()))
-    sums = [values.pop(place) for place in range(number)]
+    if not number or len(scored) < number or not all(scored[:number]):
+        number = 0
+    alone = tuple((p, values[p]) for p in range(number, len(values)) if scored[p])
+    if not number:
+        return Answer(written, None, alone)
+    sums = values[:number]
     if _are_comparable(row["prompts"][:number], texts[:number], asked.gold):
-        options = _compare(sums, _compared(sums, asked.choices, metric, tokens, values))
+        options = _compare(sums, _compared(sums, asked.choices, metric, tokens, values[number:]))
     else:
         options = ScoredOptions(tuple(sums), (), (), -1)
-    return Answer(written, options, tuple(values.items()))
+    return Answer(written, options, alone)
 
 
 @cache
@@ -160,7 +162,7 @@ def _compared(
     choices: Sequence[str],
     metric: str,
     tokens: Sequence[int],
-    others: Mapping[int, float | None],
+    others: Values,
 ) -> Values:
     """What the metric compares; None for what is not known."""
     number = len(sums)
@@ -169,7 +171,7 @@ def _compared(
     if metric == _PER_TOKEN:
         return _divided(sums, tokens[:number] or [0] * number)
     if metric == _MUTUAL_INFORMATION:
-        alone = [others.get(number + place) for place in range(number)]
+        alone = others if len(others) == number else [None] * number
         pairs = zip(sums, alone, strict=True)
         return [None if one is None or other is None else one - other for one, other in pairs]
     return sums
@@ -185,7 +187,7 @@ def _divided(values: Values, lengths: Sequence[int]) -> Values:
 def _compare(sums: Values, compared: Values) -> ScoredOptions:
     known = [value for value in compared if value is not None]
     return ScoredOptions(
-        log_probabilities=tuple(sums),
+        tuple(sums),
         shares=_softmax(sums),
         compared=() if compared is sums else _softmax(compared),
         taken=known.index(max(known)) if len(known) == len(compared) else -1,

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from evalharness.report.sample_options import Answer, Asked, ScoredOptions, read_answer
@@ -14,25 +13,12 @@ from evalharness.report.sample_tokens import (
     read_tokens,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What one model answered to one sample.
-
-    row        of samples/TASK.parquet
-    tokens     of each request; empty where they are not stored
-    surprisal  bits per token of what was written, else of the right options, else of all that was
-               scored; NaN where tokens are not stored
-    """
-
-    row: Mapping[str, Any]
-    answer: Answer
-    tokens: Sequence[Tokens]
-    surprisal: float
-
-    def shown_tokens(self, most: int) -> int:
-        """How many tokens there are, where `most` of each request are shown."""
-        return sum(min(len(tokens), most) for tokens in self.tokens)
+Rows = Sequence[Mapping[str, Any] | None]
+"""Of samples/TASK.parquet: those of one sample, one for each model, None where it was not asked."""
+Answers = Sequence[Answer | None]
+"""What such rows say."""
+StoredTokens = Sequence[Sequence[Tokens]]
+"""The tokens of each request of each model; empty where they are not stored."""
 
 
 def read_asked(shared: Mapping[str, Any]) -> Asked:
@@ -41,16 +27,26 @@ def read_asked(shared: Mapping[str, Any]) -> Asked:
     return Asked(get("choices") or (), get("gold") or (), get("continuations") or ())
 
 
-def read_output(row: Mapping[str, Any], asked: Asked, metric: str) -> Output:
-    """What a model's row says; `metric` is the name of that which compares its options."""
-    tokens = read_tokens(row)
-    if not tokens:
-        return Output(row, read_answer(row, asked, metric, ()), (), math.nan)
-    answer = read_answer(row, asked, metric, [len(scored) for scored in tokens])
-    return Output(row, answer, tokens, _surprisal(asked, answer, tokens))
+def read_stored_tokens(rows: Rows) -> StoredTokens:
+    """The tokens that rows have."""
+    return [() if row is None else read_tokens(row) for row in rows]
 
 
-def _surprisal(asked: Asked, answer: Answer, tokens: Sequence[Tokens]) -> float:
+def read_answers(rows: Rows, asked: Asked, metrics: Sequence[str], tokens: StoredTokens) -> Answers:
+    """What rows say; each model's options are compared by the metric of the name it has there."""
+    return [
+        None if row is None else read_answer(row, asked, metric, [len(scored) for scored in stored])
+        for row, metric, stored in zip(rows, metrics, tokens, strict=True)
+    ]
+
+
+def answer_surprisal(asked: Asked, answer: Answer | None, tokens: Sequence[Tokens]) -> float:
+    """Bits per token of what was written, else of the right options, else of all that was scored.
+
+    NaN where tokens are not stored.
+    """
+    if answer is None or not tokens:
+        return math.nan
     if answer.written:
         return mean_surprisal([tokens[place] for place in answer.written])
     right = [tokens[place] for place in asked.gold if place < len(tokens)]
@@ -58,7 +54,7 @@ def _surprisal(asked: Asked, answer: Answer, tokens: Sequence[Tokens]) -> float:
 
 
 def packed_sample(
-    shared: Mapping[str, Any], asked: Asked, outputs: Sequence[Output | None], longest: int
+    shared: Mapping[str, Any], asked: Asked, rows: Rows, answers: Answers, longest: int
 ) -> dict[str, Any]:
     """The texts of a sample, each of at most `longest` characters.
 
@@ -72,19 +68,24 @@ def packed_sample(
         "r": [cut(text, longest) for text in shared["references"]],
         "c": [cut(text, longest) for text in asked.choices],
         "g": list(asked.gold),
-        "o": [output and _packed_output(output, asked, prompts, longest) for output in outputs],
-        "p": [[cut(text, longest) for text in asked] for asked in prompts],
+        "o": [
+            row and answer and _packed_output(row, answer, asked, prompts, longest)
+            for row, answer in zip(rows, answers, strict=True)
+        ],
+        "p": [[cut(text, longest) for text in prompt] for prompt in prompts],
     }
 
 
 def _packed_output(
-    output: Output, asked: Asked, prompts: dict[tuple[str, ...], int], longest: int
+    row: Mapping[str, Any],
+    answer: Answer,
+    asked: Asked,
+    prompts: dict[tuple[str, ...], int],
+    longest: int,
 ) -> list[Any]:
     """The place of what was asked, texts, answers, an error, scored options, other scored texts."""
-    row, answer = output.row, output.answer
     responses, extracted = row["responses"], row["extracted"]
     written = [responses[place] for place in answer.written]
-    alone = answer.alone and _packed_alone(answer, asked, longest)
     return [
         prompts.setdefault(tuple(dict.fromkeys(row["prompts"])), len(prompts)),
         [cut(text, longest) for text in written],
@@ -92,7 +93,7 @@ def _packed_output(
         0 if extracted == written else [cut(text, longest) for text in extracted],
         cut(row["error"], longest),
         0 if answer.options is None else _packed_options(answer.options),
-        alone,
+        answer.alone and _packed_alone(answer, asked, longest),
     ]
 
 
@@ -124,18 +125,18 @@ def _nats(value: float | None) -> float | None:
     return round(value, 3) if value is not None and value > -math.inf else None
 
 
-def packed_tokens(outputs: Sequence[Output | None], most: int) -> list[Any]:
+def packed_tokens(answers: Answers, tokens: StoredTokens, most: int) -> list[Any]:
     """For each model the tokens of its texts, of its options, and of other scored texts, or 0."""
-    return [output and _packed_tokens(output, most) for output in outputs]
+    return [
+        _packed_tokens(answer, stored, most) if answer is not None and stored else 0
+        for answer, stored in zip(answers, tokens, strict=True)
+    ]
 
 
-def _packed_tokens(output: Output, most: int) -> list[Any] | int:
-    if not output.tokens:
-        return 0
-    answer = output.answer
+def _packed_tokens(answer: Answer, tokens: Sequence[Tokens], most: int) -> list[Any]:
     options = 0 if answer.options is None else len(answer.options.log_probabilities)
     places = (answer.written, range(options), [place for place, _ in answer.alone])
-    return [[pack_tokens(output.tokens[place], most) for place in some] for some in places]
+    return [[pack_tokens(tokens[place], most) for place in some] for some in places]
 
 
 def cut(text: str, longest: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalharness.errors import DataError
 from evalharness.report.text import redactions
 
 STEPS = (1, 2, 4, 6, 9, 13)
@@ -31,10 +32,24 @@ Tokens = Sequence[Mapping[str, Any]]
 
 
 def read_tokens(row: Mapping[str, Any]) -> list[Tokens]:
-    """The tokens of each request of a row; empty where they are not stored."""
+    """The tokens of each request of a row; empty where they are not stored.
+
+    Raises DataError for what is not a list for each request.
+    """
     text = row.get("tokens")
     # Most runs store none, and a large one has a hundred thousand rows that say so.
-    return [] if text is None or text == "null" else json.loads(text)
+    if text is None or text == "null":
+        return []
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"the stored tokens of a sample cannot be read: {error}.") from None
+    requests = len(row["responses"])
+    if not isinstance(found, list) or len(found) != requests:
+        raise DataError(
+            f"the stored tokens of a sample are no list for each of {requests} requests."
+        )
+    return found
 
 
 def surprisal(log_probability: float) -> float:

@@ -20,7 +20,7 @@ from evalharness.metrics.multiple_choice import (
 )
 from evalharness.records import LogLikelihoodResponse, Metric
 from evalharness.report.sample_options import Answer, Asked, ScoredOptions, read_answer, rule_of
-from evalharness.report.sample_texts import packed_sample, read_output
+from evalharness.report.sample_texts import packed_sample, read_answers
 from evalharness.samples import multiple_choice, with_options_alone
 
 LOG_PROBABILITIES = st.floats(-2000, 0)
@@ -167,6 +167,8 @@ def test_the_page_says_what_was_compared(metric: str, words: str) -> None:
 def test_an_unlikely_option_is_not_shown_as_impossible() -> None:
     """A share of one in a billion was rounded to 0 %."""
     asked = after_a_space("abc")
-    output = read_output({**row([0.0, -30.0, -math.inf]), "error": ""}, asked, "acc")
-    packed = packed_sample({"slices": "{}", "target": "", "references": []}, asked, [output], 9)
+    rows = [row([0.0, -30.0, -math.inf], error="")]
+    answers = read_answers(rows, asked, ["acc"], [()])
+    shared = {"slices": "{}", "target": "", "references": []}
+    packed = packed_sample(shared, asked, rows, answers, 9)
     assert packed["o"][0][4][1] == [1.0, 1e-6, 0.0]

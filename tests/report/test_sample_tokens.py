@@ -12,11 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalharness.errors import DataError
 from evalharness.records import TokenScore
 from evalharness.report.layouts import render_single
 from evalharness.report.sample_columns import TaskSamples, task_samples
 from evalharness.report.sample_data import LARGEST_PIECE, pack_task
-from evalharness.report.sample_tokens import TokenRoom, mean_surprisal, pack_tokens, surprisal
+from evalharness.report.sample_tokens import (
+    TokenRoom,
+    mean_surprisal,
+    pack_tokens,
+    read_tokens,
+    surprisal,
+)
 from evalharness.report.text import redacted, redactions
 from evalharness.run_folder import read_sample_rows, write_samples
 from tests.report import folders
@@ -82,6 +89,13 @@ def test_tokens_are_packed_with_five_alternatives_and_the_mean_over_all_of_them(
         3,
         round(4 / 3, 6),
     ]
+
+
+@pytest.mark.parametrize("text", ["[[", "3", "[]", "[[], []]"])
+def test_damaged_tokens_are_an_error_in_words(text: str) -> None:
+    """A traceback said that a list index was out of range."""
+    with pytest.raises(DataError, match="the stored tokens of a sample"):
+        read_tokens({"tokens": text, "responses": ["one"]})
 
 
 def test_an_impossible_token_is_no_number_that_json_lacks() -> None:
