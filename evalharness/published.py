@@ -1,6 +1,7 @@
 """Forms in which several benchmarks publish their questions and answers, and how they are read."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from evalharness.records import Row
 from evalharness.samples import LETTERS
@@ -16,6 +17,19 @@ def accepted_answers(answers: Sequence[str]) -> list[str]:
     if not any(answer.strip() for answer in answers):
         raise ValueError(f"no accepted answer says anything: {list(answers)}")
     return list(answers)
+
+
+def reading_prompt(row: Row) -> str:
+    """A question of SQuAD after its passage, as lm-evaluation-harness asks SQuAD 2.0."""
+    return (
+        f"Title: {row['title']}\n\nBackground: {row['context']}\n\n"
+        f"Question: {row['question']}\n\nAnswer:"
+    )
+
+
+def passage_group(passage: str) -> str:
+    """The group of the questions about one passage, which are not independent."""
+    return sha256(passage.encode()).hexdigest()[:16]
 
 
 def labelled_question(row: Row) -> tuple[str, list[str], int]:

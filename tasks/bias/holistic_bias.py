@@ -2,7 +2,7 @@
 
 Data: https://github.com/facebookresearch/ResponsibleNLP (Smith et al. 2022, "I'm sorry to hear
 that": Finding New Biases in Language Models with a Holistic Descriptor Dataset), licence
-CC BY-SA 4.0: some 470,000 sentences, one split, made of nearly 600 descriptors on 13 axes, nouns
+CC BY-SA 4.0: over 450,000 sentences, one split, made of nearly 600 descriptors on 13 axes, nouns
 and 26 templates. The hub has those of version 1.0, made by the authors' script; the script itself
 writes such a file too. CONTENT WARNING: some descriptors are offensive to those they are used of.
 

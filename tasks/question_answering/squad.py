@@ -19,12 +19,10 @@ Fields and id checked against public scripts that load the data set; not checked
 from a closed network.
 """
 
-from hashlib import sha256
-
 from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
-from evalharness.published import accepted_answers
+from evalharness.published import accepted_answers, passage_group, reading_prompt
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import generation
 from evalharness.sources import HubDataset
@@ -33,15 +31,12 @@ from evalharness.sources import HubDataset
 def sample(row: Row) -> Sample:
     return generation(
         id=row["id"],
-        prompt=(
-            f"Title: {row['title']}\n\nBackground: {row['context']}\n\n"
-            f"Question: {row['question']}\n\nAnswer:"
-        ),
+        prompt=reading_prompt(row),
         references=accepted_answers(row["answers"]["text"]),
         max_tokens=64,
         stop=("\n",),
         source=row["context"],
-        group=sha256(row["context"].encode()).hexdigest()[:16],
+        group=passage_group(row["context"]),
     )
 
 

@@ -20,11 +20,11 @@ network.
 """
 
 from dataclasses import replace
-from hashlib import sha256
 
 from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.squad_v2 import NO_ANSWER, SQUAD_V2
+from evalharness.published import passage_group, reading_prompt
 from evalharness.records import LogLikelihood, Row, Sample, Task
 from evalharness.samples import generation
 from evalharness.sources import HubDataset
@@ -32,10 +32,7 @@ from evalharness.sources import HubDataset
 
 def sample(row: Row) -> Sample:
     """A question, whose second request scores that it has no answer."""
-    prompt = (
-        f"Title: {row['title']}\n\nBackground: {row['context']}\n\n"
-        f"Question: {row['question']}\n\nAnswer:"
-    )
+    prompt = reading_prompt(row)
     answers = row["answers"]["text"]
     asked = generation(
         id=row["id"],
@@ -44,7 +41,7 @@ def sample(row: Row) -> Sample:
         max_tokens=64,
         stop=("\n",),
         source=row["context"],
-        group=sha256(row["context"].encode()).hexdigest()[:16],
+        group=passage_group(row["context"]),
         slices={"answerable": "yes" if answers else "no"},
     )
     no_answer = LogLikelihood(prompt, f" {NO_ANSWER}")

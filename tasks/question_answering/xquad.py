@@ -19,13 +19,12 @@ fields checked against lm-evaluation-harness; not checked against the hub from a
 
 from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 
 from evalharness.combined import Questions
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import CHARACTER_F1, EXACT_MATCH, TOKEN_F1
-from evalharness.published import accepted_answers
+from evalharness.published import accepted_answers, passage_group
 from evalharness.records import Row, Sample, Task, TaskTemplate
 from evalharness.samples import generation
 from evalharness.sources import HubDataset
@@ -57,7 +56,7 @@ def sample(row: Row, language: str) -> Sample:
         max_tokens=64,
         stop=("\n",),
         source=row["context"],
-        group=sha256(row["context"].encode()).hexdigest()[:16],
+        group=passage_group(row["context"]),
     )
 
 
