@@ -48,7 +48,7 @@ from tests.statistics.populations import (
 )
 
 LEAST, MOST = 0.93, 0.97
-TRIALS_OF_MEANS, TRIALS = 4000, 1300
+TRIALS_OF_MEANS, TRIALS = 2500, 1300
 MEANS = [name for name, one in POPULATIONS.items() if one.metric in (MEAN, UNBOUNDED)]
 OTHERS = [name for name in POPULATIONS if name not in MEANS]
 
