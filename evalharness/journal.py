@@ -51,7 +51,8 @@ class Journal:
             raise self._error
 
     def _write_in_time(self) -> None:
-        while True:
+        # The run may end just before `_some_wait` is cleared, which then nobody sets again.
+        while not self._ended.is_set():
             self._some_wait.wait()
             if self._ended.wait(SECONDS_BEFORE_WRITE):
                 return

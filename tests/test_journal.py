@@ -75,3 +75,28 @@ def test_an_error_of_writing_reaches_the_run(tmp_path: Path) -> None:
         pytest.raises(DataError, match="disk is full: 1"),
     ):
         answer_until_told(store)
+
+
+class ClearedLate(threading.Event):
+    """An event that is cleared right after the run has ended and set it for the last time."""
+
+    def __init__(self, ended: threading.Event) -> None:
+        super().__init__()
+        self.ended = ended
+
+    def clear(self) -> None:
+        self.ended.set()
+        self.set()
+        super().clear()
+
+
+def test_a_run_that_ends_while_answers_are_written_does_not_wait_forever(tmp_path: Path) -> None:
+    """Its last signal was lost if it came half a second after an answer, and the run hung."""
+    with Store(tmp_path / "responses.sqlite") as store:
+        journal = Journal(store, keep=True)
+        journal._some_wait = ClearedLate(journal._ended)
+        with journal:
+            journal.add("first", ANSWER)
+            journal._thread.join(PATIENCE_SECONDS)
+            assert not journal._thread.is_alive()
+    assert stored(tmp_path / "responses.sqlite") == 1
