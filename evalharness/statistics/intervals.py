@@ -73,6 +73,40 @@ def percentile(distribution: Values, level: float) -> Interval:
     return float(low), float(high)
 
 
+def bca(value: float, distribution: Values, left_out: Values, level: float) -> Interval:
+    """The bias-corrected and accelerated bootstrap interval (Efron 1987).
+
+    No command uses it: of corpora and of differences it holds the truth less often than the
+    percentiles do, which tests/statistics/test_coverage.py shows. It is here for scores of one's
+    own.
+
+    distribution: the metric on resamples; left_out: the metric without each cluster (jackknife)
+    """
+    number = len(distribution)
+    below = ((distribution < value).sum() + (distribution <= value).sum()) / 2
+    # All resamples on one side say only that the bias is large.
+    bias = float(ndtri(np.clip(below / number, 0.5 / number, 1 - 0.5 / number)))
+    acceleration = _acceleration(left_out)
+    places = []
+    for z in (-normal_quantile(level), normal_quantile(level)):
+        denominator = 1 - acceleration * (bias + z)
+        # Beyond the pole of the formula lies everything.
+        adjusted = bias + (bias + z) / denominator if denominator > 0 else math.copysign(9, z)
+        places.append(float(ndtr(adjusted)))
+    low, high = np.quantile(distribution, places)
+    return float(low), float(high)
+
+
+def _acceleration(left_out: Values) -> float:
+    """A sixth of the skewness of the jackknife values (Efron & Tibshirani 1993, 14.15)."""
+    defined = left_out[~np.isnan(left_out)]
+    if len(defined) < 2:
+        return 0.0
+    distances = defined.mean() - defined
+    squares = float((distances**2).sum())
+    return float((distances**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+
+
 def clipped(interval: Interval, bounds: Interval) -> Interval:
     """The part of an interval in which the score can lie."""
     return max(interval[0], bounds[0]), min(interval[1], bounds[1])

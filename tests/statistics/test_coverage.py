@@ -16,6 +16,7 @@ from evalharness.records import Statistics
 from evalharness.statistics.clusters import degrees_of_freedom
 from evalharness.statistics.intervals import (
     Interval,
+    bca,
     paired_proportions,
     percentile,
     t_interval,
@@ -28,7 +29,6 @@ from evalharness.statistics.resampling import (
 )
 from evalharness.statistics.summaries import summarize
 from evalharness.statistics.task_means import mean_of_tasks
-from tests.statistics.alternatives import bca
 from tests.statistics.populations import (
     BLEU,
     DIFFERENCE,

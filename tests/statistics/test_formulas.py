@@ -12,6 +12,7 @@ from evalharness.records import Metric
 from evalharness.statistics.clusters import degrees_of_freedom, standard_error
 from evalharness.statistics.corrections import benjamini_hochberg, holm
 from evalharness.statistics.intervals import (
+    bca,
     clustered_wilson,
     percentile,
     t_interval,
@@ -25,7 +26,6 @@ from evalharness.statistics.task_means import (
     mean_of_samples,
     mean_of_tasks,
 )
-from tests.statistics.alternatives import bca
 from tests.statistics.populations import BLEU, MEAN, POPULATIONS, f1_scores, segments
 
 
