@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 BENCHMARK_INSTALLED := .venv/.installed-benchmark
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install demo test lint bench bench-gpu bench-report soak clean
+.PHONY: install demo example test lint bench bench-gpu bench-report soak clean
 
 install: $(INSTALLED)
 
@@ -20,6 +20,11 @@ demo: install
 	$(BIN)/evalharness run -c demo.yaml
 	$(BIN)/evalharness report runs -o site/index.html --title "evalharness demo"
 	@echo "Open it in a browser: file://$(CURDIR)/site/index.html"
+
+# What docs/ shows: the demo's report with the tokens of its answers, and pictures of it.
+example: install
+	$(BIN)/evalharness run -c demo.yaml --store-logprobs
+	$(BIN)/python docs/make_example.py runs
 
 # A file of tests stays in one process; threads that share a core wait for each other.
 test: install

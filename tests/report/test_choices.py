@@ -61,7 +61,7 @@ def test_all_models_levels_and_aggregates_are_offered_the_reports_own_first_chos
         ("2 %", "98 %", True),
         ("1 %", "99 %", False),
     ]
-    assert [one.value for one in found.aggregates] == ["tasks", "families", "wins"]
+    assert [one.value for one in found.aggregates] == ["tasks", "families", "samples", "wins"]
     assert found.no_baseline == found.no_aggregate == ""
 
 
