@@ -8,7 +8,9 @@ python docs/make_example.py RUNS
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
 from playwright.sync_api import Browser, sync_playwright
@@ -19,12 +21,28 @@ DOCS = Path(__file__).parent
 OWN_DATA = "starter-*.parquet"
 # Chromium as root has no sandbox.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
-# File, page and place on it, width, height, colours.
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page as a reader sees it; `press` is the label of a control that is used first, or ""."""
+
+    name: str
+    page: str
+    width: int
+    height: int
+    colours: Literal["light", "dark"]
+    press: str = ""
+
+
+_SURPRISAL = "Colour tokens by surprisal"
 _PICTURES = (
-    ("report.png", "index.html", 1440, 1000, "light"),
-    ("comparison.png", "comparison.html", 1440, 1000, "light"),
-    ("samples.png", "samples.html", 1440, 1000, "light"),
-    ("report-dark.png", "index.html", 768, 1000, "dark"),
+    Picture("report.png", "index.html", 1440, 1000, "light"),
+    Picture("comparison.png", "comparison.html", 1440, 1000, "light"),
+    Picture(
+        "samples.png", "samples.html#sample?task=starter-summaries", 1440, 1500, "light", _SURPRISAL
+    ),
+    Picture("report-dark.png", "index.html", 768, 1000, "dark"),
 )
 
 
@@ -45,7 +63,7 @@ def main(runs: Path) -> None:
             executable_path=shutil.which("chromium"), args=_ARGUMENTS
         )
         for picture in _PICTURES:
-            _take(chromium, example, *picture)
+            _take(chromium, example, picture)
         chromium.close()
 
 
@@ -56,16 +74,16 @@ def _keep(runs: Path, kept: Path) -> None:
             shutil.copy(path, kept / folder.name / path.relative_to(folder))
 
 
-def _take(
-    chromium: Browser, example: Path, name: str, page: str, width: int, height: int, colours: str
-) -> None:
+def _take(chromium: Browser, example: Path, picture: Picture) -> None:
     opened = chromium.new_page(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if colours == "dark" else "light",
+        viewport={"width": picture.width, "height": picture.height}, color_scheme=picture.colours
     )
-    opened.goto((example / page).as_uri())
+    opened.goto(f"{example.as_uri()}/{picture.page}")
+    if picture.press:
+        opened.get_by_label(picture.press).check()
+    # Samples are unpacked after the page is there.
     opened.wait_for_timeout(1000)
-    opened.screenshot(path=DOCS / "images" / name)
+    opened.screenshot(path=DOCS / "images" / picture.name)
     opened.close()
 
 
