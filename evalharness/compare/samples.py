@@ -72,7 +72,7 @@ def words_of(samples: StoredSamples) -> Places:
     words = _columns(samples.path, ["words"])["words"] if known else None
     if words is None or words.null_count:
         raise DataError(
-            f"{samples.path} was written before the words of samples were counted; "
+            f"the run {samples.path.parent.parent.name} was made before words were counted; "
             "evalharness rescore counts them."
         )
     return np.asarray(words.to_numpy()[samples.rows], dtype=np.int64)
