@@ -89,7 +89,9 @@ const sampleOrder = (() => {
       numbers[place] = turned * SAMPLES + samples[place];
     }
     numbers.sort();
-    return Int32Array.from(numbers, (key) => key % SAMPLES);
+    const order = new Int32Array(numbers.length);
+    for (let place = 0; place < order.length; place += 1) order[place] = numbers[place] % SAMPLES;
+    return order;
   }
 
   // 1 for what lies in a range, whose ends may be missing; what has no value lies in none. Values have
