@@ -85,9 +85,17 @@ def _columns(path: Path, names: list[str]) -> Any:
     try:
         return pyarrow.parquet.read_table(path, columns=names).combine_chunks()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing: the run has lost the samples of this task.") from None
+        raise DataError(
+            f"{_named(path)} is missing: the run has lost the samples of this task."
+        ) from None
     except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from None
+        reason = str(error).replace(str(path), _named(path))
+        raise DataError(f"{_named(path)} cannot be read: {reason}.") from None
+
+
+def _named(path: Path) -> str:
+    """A file of samples from its run's folder on: reports are read where the run does not lie."""
+    return "/".join(path.parts[-3:])
 
 
 def _groups(column: Any) -> Groups:
@@ -116,7 +124,7 @@ def _statistics(column: Any, metrics: Sequence[str], path: Path) -> dict[str, St
             pyarrow.BufferReader(text.as_buffer()), parse_options=options
         )
     except pyarrow.ArrowException as error:
-        raise DataError(f"{path}: the statistics cannot be read: {error}.") from None
+        raise DataError(f"{_named(path)}: the statistics cannot be read: {error}.") from None
     return {name: _matrix(parsed[name], name, path) for name in metrics}
 
 
@@ -127,7 +135,8 @@ def _matrix(column: Any, metric: str, path: Path) -> Statistics:
     lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
     if not width or (lengths != width).any() or not np.isfinite(values).all():
         raise DataError(
-            f"{path}: not every sample has the same number of statistics of the metric {metric!r}."
+            f"{_named(path)}: not every sample has the same number of statistics of the metric "
+            f"{metric!r}."
         )
     return np.asarray(values.reshape(-1, width), dtype=np.float64)
 

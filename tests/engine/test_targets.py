@@ -38,7 +38,6 @@ def test_any_part_of_the_vocabulary_at_once_gives_what_torchs_log_softmax_gives(
     values, greedy = target_scores(model, hidden, pack, tokens_at_once)
     order = torch.tensor(pack.targets[:, 0])
     targets = torch.tensor(row[1:])
-    # 320 sums, each rounded to 6e-8 of about 10: much less than 1e-5 is not to be had of one token at
-    # a time, which no model is scored by.
+    # 320 sums, each rounded to 6e-8 of about 10. No model is scored by one token at a time.
     torch.testing.assert_close(values, expected[order, targets[order]], atol=2e-4, rtol=0)
     assert greedy.tolist() == (expected.argmax(-1) == targets)[order].tolist()

@@ -1,5 +1,6 @@
 """One file or a folder: the same bytes for the same runs, and nothing of others overwritten."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,25 @@ def test_both_layouts_are_the_same_bytes_for_the_same_runs_in_any_order(
     for name, found in (("one", evidence), ("two", again)):
         write_site(tmp_path / name, found, title="t", theme=None)
     assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_runs_that_were_moved_give_the_same_bytes_also_where_files_are_missing_or_damaged(
+    tmp_path: Path,
+) -> None:
+    """The page named the places of files on the machine that it was made on."""
+    models = [MadeModel("a", 0.6), MadeModel("b", 0.5), MadeModel("c", 0.4)]
+    first = folders.write_runs(tmp_path / "here" / "runs", models=models, samples=20)
+    (first[1] / "samples" / "capitals.parquet").unlink()
+    (first[2] / "samples" / "passages.parquet").write_bytes(b"PAR1 no more")
+    shutil.copytree(tmp_path / "here", tmp_path / "elsewhere")
+    moved = [tmp_path / "elsewhere" / "runs" / folder.name for folder in first]
+    for name, runs in (("one", first), ("two", moved)):
+        found = folders.evidence(runs, baseline="a")
+        write_site(tmp_path / name, found, title="t", theme=None)
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    text = (tmp_path / "one" / "comparison.html").read_text(encoding="utf-8")
+    assert "samples/capitals.parquet is missing" in text
+    assert str(tmp_path) not in text
 
 
 def test_a_site_takes_the_place_of_an_older_one_and_leaves_nothing_of_it(
