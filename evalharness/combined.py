@@ -5,37 +5,25 @@ from dataclasses import dataclass, replace
 
 from evalharness.errors import DataError
 from evalharness.records import DataIdentity, Row, Source
-from evalharness.sources import Shuffled, is_here, place
+from evalharness.sources import Wrapping, is_here, place
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(Wrapping):
     """The rows of another source with a field `row_number`, "1" for the first.
 
     It is the id of rows that have none, in data whose order is fixed.
     """
 
-    source: Source
-
     def rows(self) -> Iterator[Row]:
         for number, row in enumerate(self.source.rows(), start=1):
             yield Row({**row, "row_number": str(number)}, row.location)
 
-    def identity(self) -> DataIdentity:
-        return self.source.identity()
-
-    def place(self) -> str:
-        return place(self.source)
-
-    def is_here(self) -> bool:
-        return is_here(self.source)
-
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class Selected(Wrapping):
     """The rows of another source in which `field` is `value`; the identity says so."""
 
-    source: Source
     field: str
     value: object
 
@@ -45,12 +33,6 @@ class Selected:
     def identity(self) -> DataIdentity:
         whole = self.source.identity()
         return replace(whole, name=f"{whole.name} where {self.field} is {self.value}")
-
-    def place(self) -> str:
-        return place(self.source)
-
-    def is_here(self) -> bool:
-        return is_here(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +79,13 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class Questions(Wrapping):
     """The questions of articles, as SQuAD and XQuAD publish them, a row each as on the hub.
 
     An article has `paragraphs`, each with its `context` and its questions (`qas`). Rows of another
     source that are questions already stay as they are. Raises DataError, with the place in the
     article, for a field that is missing or is not what it should be.
     """
-
-    source: Source
 
     def rows(self) -> Iterator[Row]:
         number = 0
@@ -114,24 +94,13 @@ class Questions:
                 number += 1
                 yield Row(question, question.location, number)
 
-    def identity(self) -> DataIdentity:
-        return self.source.identity()
-
-    def place(self) -> str:
-        return place(self.source)
-
-    def is_here(self) -> bool:
-        return is_here(self.source)
-
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Wrapping):
     """The lines of another source's texts, a row each with a line as `text`, without blank ones.
 
     Rows without a `text`, and those of a single line, stay as they are.
     """
-
-    source: Source
 
     def rows(self) -> Iterator[Row]:
         for row in self.source.rows():
@@ -141,15 +110,6 @@ class Lines:
             for number, line in enumerate(row["text"].split("\n"), start=1):
                 if line.strip():
                     yield Row({**row, "text": line}, f"{row.location}, line {number}", number)
-
-    def identity(self) -> DataIdentity:
-        return self.source.identity()
-
-    def place(self) -> str:
-        return place(self.source)
-
-    def is_here(self) -> bool:
-        return is_here(self.source)
 
 
 def _questions(article: Row) -> Iterator[Row]:
@@ -181,18 +141,15 @@ def _inner_rows(row: Row, field: str, name: str) -> Iterator[Row]:
         yield Row(fields, location)
 
 
-_WRAPPERS = Numbered | Selected | Shuffled | Questions | Lines
-
-
 def with_source(data: Source, source: Source) -> Source:
     """What `data` makes of its source, made of another one: its numbers, its choice, its order."""
-    if isinstance(data, _WRAPPERS):
+    if isinstance(data, Wrapping):
         return replace(data, source=with_source(data.source, source))
     return source
 
 
 def innermost(data: Source) -> Source:
     """The source that `with_source` takes the place of."""
-    if isinstance(data, _WRAPPERS):
+    if isinstance(data, Wrapping):
         return innermost(data.source)
     return data

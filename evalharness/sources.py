@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -137,16 +138,14 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Shuffled:
-    """The rows of another source in a fixed random order, so that the first N are a fair sample."""
+class Wrapping(ABC):
+    """A source made of another one, which lies where that one does and changes with it."""
 
     source: Source
 
+    @abstractmethod
     def rows(self) -> Iterator[Row]:
-        def place(row: Row) -> str:
-            return hashlib.sha256(row.location.encode()).hexdigest()
-
-        return iter(sorted(self.source.rows(), key=place))
+        """What is made of the rows of `source`."""
 
     def identity(self) -> DataIdentity:
         return self.source.identity()
@@ -156,6 +155,17 @@ class Shuffled:
 
     def is_here(self) -> bool:
         return is_here(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffled(Wrapping):
+    """The rows of another source in a fixed random order, so that the first N are a fair sample."""
+
+    def rows(self) -> Iterator[Row]:
+        def place(row: Row) -> str:
+            return hashlib.sha256(row.location.encode()).hexdigest()
+
+        return iter(sorted(self.source.rows(), key=place))
 
 
 @dataclass(frozen=True, slots=True)
