@@ -26,13 +26,14 @@ from evalharness.records import (
 from evalharness.results import Jitter, NoiseFloor
 from evalharness.run_folder import write_results
 from evalharness.runner import EvaluatedRun
+from evalharness.statistics.intervals import normal_quantile
 from evalharness.statistics.paired import compare_pair
+from evalharness.statistics.summaries import LEVEL
 from evalharness.store import STORE_NAME, Responses, request_key
 
 SHARE, LEAST = 0.02, 10
 """Of a task's samples, and at least so many, are answered again."""
 _MOVED = 1e-3
-_Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ def _jitter(
     found = compare_pair(metric, second, first, group_codes(samples), seed=seed)
     width = None
     if found.difference is not None and math.isfinite(found.stderr):
-        width = _Z * math.sqrt((len(first) * found.stderr**2 + found.difference**2) / n)
+        width = normal_quantile(LEVEL) * math.sqrt(
+            (len(first) * found.stderr**2 + found.difference**2) / n
+        )
     return Jitter(difference=found.difference, half_width=width)
 
 

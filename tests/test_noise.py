@@ -81,7 +81,7 @@ def yes_or_no(count: int) -> PreparedTask:
 
 
 class Fake:
-    """Says "yes", but "no" of the numbers that `differs` is true of; fails at those in `broken`."""
+    """Says "yes", but "no" to the numbers in `no`; fails at those in `broken`."""
 
     load_seconds = 0.0
     peak_memory_bytes = 1

@@ -63,7 +63,9 @@ def open_suite(suite: Suite) -> OpenedSuite:
     prepared, training_text = _mark(suite, prepared)
     configuration = _configuration(suite, training_text)
     models = [
-        OpenedModel(backend, as_asked(backend, prepared, configuration), other_ways(suite, backend))
+        OpenedModel(
+            backend, as_asked(backend, prepared, configuration), _other_ways(suite, backend)
+        )
         for backend in backends
     ]
     for model in models:
@@ -77,7 +79,7 @@ def open_suite(suite: Suite) -> OpenedSuite:
     return OpenedSuite(models, tuple(prepared), configuration)
 
 
-def other_ways(suite: Suite, backend: Backend) -> tuple[OtherWay, ...]:
+def _other_ways(suite: Suite, backend: Backend) -> tuple[OtherWay, ...]:
     """How a model is to answer a part of the samples again; what computes nothing is left out.
 
     Raises UsageError for a dtype in which this kind of model cannot be asked for.
