@@ -69,12 +69,13 @@
     return { ...wanted, number: index.tasks.findIndex((task) => task.name === wanted.task) };
   }
 
-  async function refresh(place = 0) {
+  // Chooses and sorts anew, and shows the wanted sample, or the first where that is not among them.
+  async function refresh(wanted = -1) {
     state.order = sampleOrder.select(state.task, {
       sides: [state.a, state.b], pattern: get("pattern").value, flag: get("flag").value ? bit(get("flag").value) : 0,
       score: range("score"), difference: range("difference"), order: get("order").value, text: typed(), found: state.found,
     });
-    state.place = Math.max(0, Math.min(place, state.order.length - 1));
+    state.place = Math.max(0, state.order.indexOf(wanted));
     showPage();
     await showSample();
   }
@@ -363,12 +364,12 @@
     return value !== null && typeof value === "object" && Object.values(value).some((one) => holds(one, text));
   }
 
-  async function searchTexts() {
+  async function searchTexts(wanted = -1) {
     const text = typed();
     const mine = (state.search += 1);
     state.found = null;
     if (!text) {
-      await change();
+      await refresh(wanted);
       return;
     }
     const found = new Set();
@@ -383,7 +384,12 @@
       status.textContent = `Searched ${number + 1} of ${task.texts.length} parts, ${found.size} samples found.`;
     }
     state.found = found;
-    await change();
+    await refresh(wanted);
+  }
+
+  function search() {
+    state.touched = true;
+    return searchTexts();
   }
 
   // --- Controls.
@@ -403,13 +409,13 @@
     state.found = null;
     state.search += 1;
     fillControls(number, wanted);
-    if (wanted.text) await searchTexts();
-    else await refresh();
+    // The wanted sample is shown at once: the first, shown before it, could be read and left by a key.
     const sample = state.task.names.indexOf(wanted.id);
-    if (wanted.id !== undefined) {
-      const place = state.order.indexOf(sample);
-      if (place > 0) await refresh(place);
-      if (place < 0) status.textContent = `The sample ${wanted.id} is not ${sample < 0 ? "here" : "among those that match"}. ${status.textContent}`;
+    if (wanted.text) await searchTexts(sample);
+    else await refresh(sample);
+    if (mine !== state.opening) return;
+    if (wanted.id !== undefined && !state.order.includes(sample)) {
+      status.textContent = `The sample ${wanted.id} is not ${sample < 0 ? "here" : "among those that match"}. ${status.textContent}`;
     }
     if (wanted.show) viewer.scrollIntoView();
   }
@@ -455,8 +461,8 @@
   get("page-after").addEventListener("click", () => turn(1));
   get("keys").addEventListener("click", () => get("help").showModal());
   get("close-help").addEventListener("click", () => get("help").close());
-  get("find").addEventListener("click", searchTexts);
-  get("sample-text").addEventListener("keydown", (event) => { if (event.key === "Enter") searchTexts(); });
+  get("find").addEventListener("click", search);
+  get("sample-text").addEventListener("keydown", (event) => { if (event.key === "Enter") search(); });
   get("sample-text").addEventListener("input", () => { state.found = null; state.search += 1; change(); });
   for (const id of ["pattern", "flag", "order"]) get(id).addEventListener("change", change);
   for (const name of ["score", "difference"]) {
@@ -493,6 +499,7 @@
   else new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    openTask(0);
+    // Unless the reader has chosen a task before.
+    if (!state.opening) openTask(0);
   }, { rootMargin: "400px" }).observe(viewer);
 })();
