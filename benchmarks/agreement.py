@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.records import Agreement, Measured, MeasuredHere
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import GenerationResponse, LogLikelihoodResponse, Response
 
 # Of the log-probability of one token, in float32: rounding adds up over a continuation.

@@ -18,7 +18,7 @@ from benchmarks.records import Checkpoint, CommandRow
 from benchmarks.rounds import Setting
 from benchmarks.theirs import BATCH_SIZE
 from benchmarks.work import SMOLLM2, WORKS, prepare_work
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import whole_prompt
 
 WORK = "openbookqa-0-shot"

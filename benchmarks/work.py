@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Generation, LogLikelihood, Request, whole_prompt
-from evalharness.shots import with_shots
+from evalharness.samples.shots import with_shots
+from evalharness.sources.choice import with_data
 
 SMOLLM2 = "smollm2-135m-instruct"
 GEMMA = "gemma-3-270m"

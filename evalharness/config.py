@@ -30,7 +30,7 @@ class Suite(BaseModel):
     seed         draws the few-shot examples and the bootstrap
     output       folder of the run folders and of the store
     tasks_dir    further folders with task plugins
-    data         for tasks by name, where their data comes from instead (see data_choice.py)
+    data         for tasks by name, where their data comes from instead (see sources/choice.py)
     warn_above   for what is counted of samples (see validity.py), the share above which a task is
                  warned of
     training_text  a folder with texts that models were trained on: samples that stand in them are

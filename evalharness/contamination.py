@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalharness.errors import DataError
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import LogLikelihood, Prompt, Sample, WholeText
-from evalharness.rows import READERS, read_rows
+from evalharness.sources.rows import READERS, read_rows
 
 WORDS = 13
 SLICE = "contamination"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evalharness.errors import DataError
-from evalharness.preparation import PreparedTask, Render, prompt_hash, render_plainly
+from evalharness.prompts.preparation import PreparedTask, Render, prompt_hash, render_plainly
 from evalharness.records import (
     Cost,
     Failure,

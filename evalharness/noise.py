@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evalharness.measurement import Answered, group_codes, guarded, measure_task
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import (
     Backend,
     GenerationResponse,

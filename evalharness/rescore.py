@@ -6,11 +6,10 @@ from pathlib import Path
 
 from evalharness.backends import open_backend
 from evalharness.contamination import SLICE
-from evalharness.data_choice import with_data
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
-from evalharness.letters import as_asked
-from evalharness.preparation import PreparedTask, prepare, render_plainly
+from evalharness.prompts.letters import as_asked
+from evalharness.prompts.preparation import PreparedTask, prepare, render_plainly
 from evalharness.records import (
     Backend,
     Failure,
@@ -26,6 +25,7 @@ from evalharness.records import (
 from evalharness.results import Results, RunRecord, SampleRow
 from evalharness.run_folder import read_run, read_sample_rows
 from evalharness.runner import EvaluatedRun, Progress, evaluate
+from evalharness.sources.choice import with_data
 
 
 def rescore(

@@ -206,7 +206,7 @@ class RunConfiguration(_Record):
 
     `training_text` is sha256 over the texts that samples were looked for in, or "".
     `store_logprobs` says that token log-probabilities were asked for, of a model that has them.
-    `data` says for which tasks it came from elsewhere, and from where (see data_choice.py).
+    `data` says for which tasks it came from elsewhere, and from where (see sources/choice.py).
     """
 
     limit: int | None

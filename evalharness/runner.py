@@ -9,7 +9,7 @@ from evalharness.environment import describe_environment
 from evalharness.errors import DataError, UsageError
 from evalharness.journal import Journal
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask, run_id, why_unsupported
+from evalharness.prompts.preparation import PreparedTask, run_id, why_unsupported
 from evalharness.records import Backend, Cost, Failure, Instance, Outcome, TokenScoring
 from evalharness.results import ModelResult, Results, RunConfiguration, RunRecord, TaskResult
 from evalharness.run_folder import is_finished, read_run, write_results, write_run, write_samples

@@ -13,7 +13,7 @@ from evalharness.contamination import text_of
 from evalharness.journal import Journal
 from evalharness.measurement import Answered
 from evalharness.min_k import PERCENT, SLICE, min_k, parts
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import (
     Backend,
     Failure,

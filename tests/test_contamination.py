@@ -19,7 +19,7 @@ from evalharness.contamination import (
 )
 from evalharness.errors import DataError
 from evalharness.metrics.question_answering import EXACT_MATCH
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import DataIdentity, Row, Sample, Task
 from evalharness.samples import generation
 from tests.workplace import Workplace

@@ -9,7 +9,7 @@ from evalharness.errors import DataError
 from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.metrics.question_answering import EXACT_MATCH
-from evalharness.preparation import prepare
+from evalharness.prompts.preparation import prepare
 from evalharness.records import (
     DataIdentity,
     Failure,
@@ -25,7 +25,7 @@ from evalharness.records import (
 )
 from evalharness.results import SampleRow, TaskResult
 from evalharness.samples import generation, multiple_choice
-from evalharness.shots import with_shots
+from evalharness.samples.shots import with_shots
 
 
 class Numbers:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from evalharness.checks.plugin import check_plugins
 from evalharness.errors import UsageError
 from evalharness.new_task import KINDS, new_task
-from evalharness.plugin_check import check_plugins
 from tests.workplace import Workplace
 
 

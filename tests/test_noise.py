@@ -19,7 +19,7 @@ from evalharness.config import Suite
 from evalharness.errors import DataError
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.noise import LEAST, OtherWay, add_noise_floor
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import (
     Backend,
     DataIdentity,

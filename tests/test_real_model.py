@@ -14,12 +14,12 @@ from transformers import LlamaForCausalLM
 
 from evalharness.backends import open_backend
 from evalharness.backends.checkpoint import find_checkpoint
-from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Generation, GenerationResponse, Instance, Sample, whole_prompt
-from evalharness.shots import with_shots
+from evalharness.samples.shots import with_shots
+from evalharness.sources.choice import with_data
 from evalharness.transformer.attention import causal_attention
 from evalharness.transformer.config import read_config
 from evalharness.transformer.tokenizer import Tokenizer

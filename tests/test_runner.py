@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.metrics.multiple_choice import ACCURACY
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import (
     Cost,
     DataIdentity,

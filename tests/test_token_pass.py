@@ -9,7 +9,7 @@ import pytest
 from evalharness.contamination import text_of
 from evalharness.measurement import Answered
 from evalharness.min_k import FAMILIAR, OTHERS, SLICE, min_k
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import (
     Failure,
     Generation,

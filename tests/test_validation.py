@@ -16,7 +16,7 @@ from evalharness.errors import DataError
 from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.aggregation import mean
 from evalharness.metrics.multiple_choice import ACCURACY
-from evalharness.preparation import prepare
+from evalharness.prompts.preparation import prepare
 from evalharness.records import (
     DataIdentity,
     Generation,

@@ -6,7 +6,7 @@ import pytest
 
 from evalharness.measurement import Answered, measure_task
 from evalharness.metrics.aggregation import mean
-from evalharness.preparation import prepare
+from evalharness.prompts.preparation import prepare
 from evalharness.records import (
     Generation,
     GenerationResponse,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.wheels import Wheel
+from evalharness.sources import Wheel
 
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

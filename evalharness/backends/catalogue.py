@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from evalharness.cache import cache_folder
 from evalharness.errors import UsageError
+from evalharness.sources.wheels import PackagedFile, Wheel, extract_file
 from evalharness.transformer.gguf import converted, converted_folder
-from evalharness.wheels import PackagedFile, Wheel, extract_file
 
 
 @dataclass(frozen=True, slots=True)

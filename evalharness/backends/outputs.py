@@ -37,7 +37,7 @@ from evalharness.records import (
     as_text,
     whole_prompt,
 )
-from evalharness.rows import read_rows
+from evalharness.sources.rows import read_rows
 from evalharness.validation import first_problem
 
 log = logging.getLogger("evalharness")

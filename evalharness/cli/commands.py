@@ -104,7 +104,7 @@ def run(
     from evalharness.cli.plan import print_plan
     from evalharness.cli.suite import run_suite
     from evalharness.config import read_suite
-    from evalharness.data_choice import read_choices
+    from evalharness.sources.choice import read_choices
     from evalharness.validity import read_share
 
     tasks = tuple(name for some in names for name in some.split(",") if name)
@@ -176,8 +176,8 @@ def rescore(runs: Sequence[Path], tasks_dir: Sequence[Path], output_format: str)
 @tasks_dir_option
 def doctor(spec: str | None, tasks_dir: Sequence[Path]) -> int:
     """Check this installation (versions, device, folders, plugins), or a checkpoint."""
-    from evalharness.doctor import diagnose
-    from evalharness.doctor_model import diagnose_model
+    from evalharness.checks.checkpoint import diagnose_model
+    from evalharness.checks.installation import diagnose
 
     well = True
     for finding in diagnose(tasks_dir) if spec is None else diagnose_model(spec):

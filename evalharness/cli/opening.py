@@ -16,14 +16,14 @@ from evalharness.contamination import (
     mark_contamination,
     shared_with_examples,
 )
-from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks, select_tasks
-from evalharness.letters import as_asked
 from evalharness.noise import OtherWay
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.letters import as_asked
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Backend, Fitting, Rebatching, TokenScoring
 from evalharness.results import RunConfiguration
 from evalharness.runner import split_supported
+from evalharness.sources.choice import with_data
 
 
 @dataclass(frozen=True, slots=True)

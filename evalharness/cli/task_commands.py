@@ -81,9 +81,9 @@ def preview_task(
 ) -> None:
     """The first samples of a task, as plain text or as a model gets them."""
     from evalharness.cli.tasks import print_preview
-    from evalharness.data_choice import read_choices, with_data
     from evalharness.discovery import find_tasks
     from evalharness.results import RunConfiguration
+    from evalharness.sources.choice import read_choices, with_data
 
     given = {option: value for option, value in options.items() if value is not None}
     if given and model is None:

@@ -9,11 +9,11 @@ from typing import get_args
 
 import click
 
+from evalharness.checks.plugin import check_plugins
 from evalharness.cli.printing import say, show
 from evalharness.discovery import Catalogue, find_tasks
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.new_task import new_task
-from evalharness.plugin_check import check_plugins
 from evalharness.records import Family, Task, TaskTemplate, Tokenizing
 from evalharness.results import RunConfiguration
 from evalharness.sources import is_here, place
@@ -177,9 +177,9 @@ def print_task(name: str, tasks_dir: Sequence[Path], output_format: str) -> None
 def print_preview(task: Task, configuration: RunConfiguration, model: str | None) -> None:
     """The first samples of a task, in plain text or as a model is given them."""
     from evalharness.backends import open_backend
-    from evalharness.letters import as_asked
-    from evalharness.preparation import prepare, render_plainly
-    from evalharness.preview import Tokenize, no_tokens, preview
+    from evalharness.prompts.letters import as_asked
+    from evalharness.prompts.preparation import prepare, render_plainly
+    from evalharness.prompts.preview import Tokenize, no_tokens, preview
 
     prepared = prepare(
         task,

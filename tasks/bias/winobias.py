@@ -31,7 +31,6 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from evalharness.combined import Lines
 from evalharness.errors import DataError
 from evalharness.metrics.coreference import (
     ACCURACY_ANTI,
@@ -48,7 +47,7 @@ from evalharness.metrics.coreference import (
 from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import multiple_choice
-from evalharness.sources import Concatenated, HubDataset
+from evalharness.sources import Concatenated, HubDataset, Lines
 
 # Occupations by the gender of the majority of those who have them (Zhao et al. 2018, table 1).
 # fmt: off

@@ -17,9 +17,9 @@ the hub from a closed network. The official jsonl files can be given by --data.
 
 from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_BYTES, ACCURACY_NORM
-from evalharness.published import labelled_question
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import multiple_choice
+from evalharness.samples.published import labelled_question
 from evalharness.sources import HubDataset
 
 

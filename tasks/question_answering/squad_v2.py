@@ -21,13 +21,12 @@ network.
 
 from dataclasses import replace
 
-from evalharness.combined import Questions
 from evalharness.extraction import first_line
 from evalharness.metrics.squad_v2 import NO_ANSWER, SQUAD_V2
-from evalharness.published import passage_group, reading_prompt
 from evalharness.records import LogLikelihood, Row, Sample, Task
 from evalharness.samples import generation
-from evalharness.sources import HubDataset
+from evalharness.samples.published import passage_group, reading_prompt
+from evalharness.sources import HubDataset, Questions
 
 
 def sample(row: Row) -> Sample:

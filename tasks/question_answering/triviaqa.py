@@ -29,9 +29,9 @@ from evalharness.metrics.question_answering import (
     TRIVIA_HARNESS_EXACT_MATCH,
     normalize_trivia,
 )
-from evalharness.published import accepted_answers
 from evalharness.records import Row, Sample, Task
 from evalharness.samples import generation
+from evalharness.samples.published import accepted_answers
 from evalharness.sources import HubDataset
 
 

@@ -20,14 +20,13 @@ fields checked against lm-evaluation-harness; not checked against the hub from a
 from collections.abc import Callable
 from functools import partial
 
-from evalharness.combined import Questions
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.extraction import first_line
 from evalharness.metrics.question_answering import CHARACTER_F1, EXACT_MATCH, TOKEN_F1
-from evalharness.published import accepted_answers, passage_group
 from evalharness.records import Row, Sample, Task, TaskTemplate
 from evalharness.samples import generation
-from evalharness.sources import HubDataset
+from evalharness.samples.published import accepted_answers, passage_group
+from evalharness.sources import HubDataset, Questions
 
 # The words for context, question and answer in the prompt.
 WORDS = {

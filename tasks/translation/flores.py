@@ -37,7 +37,6 @@ Not checked against the hub from a closed network.
 from collections.abc import Callable
 from functools import partial
 
-from evalharness.combined import Joined, Numbered
 from evalharness.errors import UsageError
 from evalharness.languages import (
     choose_direction,
@@ -47,8 +46,8 @@ from evalharness.languages import (
 )
 from evalharness.metrics.translation import spbleu, translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.sources import HubDataset
-from evalharness.translation_samples import translation, translation_of_row
+from evalharness.samples import translation, translation_of_row
+from evalharness.sources import HubDataset, Joined, Numbered
 
 MTEB = "mteb/FloresBitextMining"
 COMMIT = "2144d16cc15edd22d4a9237d12bff5f31f5c07fc"

@@ -21,8 +21,8 @@ from functools import partial
 from evalharness.languages import language_name, read_direction
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Task, TaskTemplate
+from evalharness.samples import translation_of_row
 from evalharness.sources import NotGiven
-from evalharness.translation_samples import translation_of_row
 
 
 def task(argument: str, _find: Callable[[str], Task]) -> Task:

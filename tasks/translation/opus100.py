@@ -18,13 +18,12 @@ of `datasets`. Not checked against the hub from a closed network.
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evalharness.combined import Numbered
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Source, Task, TaskTemplate
-from evalharness.sources import HubDataset
-from evalharness.translation_samples import translation_of_pair
+from evalharness.samples import translation_of_pair
+from evalharness.sources import HubDataset, Numbered
 
 NAME = "Helsinki-NLP/opus-100"
 _WITH_ENGLISH = """

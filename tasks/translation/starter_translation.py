@@ -14,8 +14,8 @@ from pathlib import Path
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Task
+from evalharness.samples import translation
 from evalharness.sources import LocalFile
-from evalharness.translation_samples import translation
 
 DATA = Path(__file__).parent / "data"
 OTHERS = ("de", "es", "fr", "ja", "zh")

@@ -22,12 +22,11 @@ closed network.
 from collections.abc import Callable
 from functools import partial
 
-from evalharness.combined import Numbered
 from evalharness.languages import language_name, read_direction
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.sources import HubDataset
-from evalharness.translation_samples import translation, translation_of_row
+from evalharness.samples import translation, translation_of_row
+from evalharness.sources import HubDataset, Numbered
 
 FIELDS = ("sourceString", "targetString")
 

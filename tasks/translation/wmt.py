@@ -32,14 +32,13 @@ Not checked against the hub from a closed network.
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evalharness.combined import Numbered
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Source, Task, TaskTemplate
-from evalharness.sources import HubDataset
-from evalharness.test_sets import SacrebleuTestSet, scored_references
-from evalharness.translation_samples import translation_of_pair
+from evalharness.samples import translation_of_pair
+from evalharness.sources import HubDataset, Numbered, SacrebleuTestSet
+from evalharness.sources.test_sets import scored_references
 
 # Languages beside English whose test sets are on the hub, with the sizes that are known.
 HUB: Mapping[str, Mapping[str, int]] = {

@@ -21,13 +21,12 @@ by others, the size against a copy. Not checked against the hub from a closed ne
 from collections.abc import Callable
 from functools import partial
 
-from evalharness.combined import Selected
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.languages import language_name
 from evalharness.metrics.translation import translation_metrics
 from evalharness.records import Row, Sample, Task, TaskTemplate
-from evalharness.sources import HubDataset
-from evalharness.translation_samples import translation
+from evalharness.samples import translation
+from evalharness.sources import HubDataset, Selected
 
 _TARGETS = """
 ar_EG ar_SA bg_BG bn_IN ca_ES cs_CZ da_DK de_DE el_GR es_MX et_EE fa_IR fi_FI fil_PH fr_CA fr_FR

@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from evalharness.backends import open_backend
 from evalharness.backends.catalogue import CATALOGUE, CatalogueModel, Terms
 from evalharness.errors import UsageError
-from evalharness.wheels import PackagedFile
+from evalharness.sources.wheels import PackagedFile
 from tests.gguf_files import write_gguf
 from tests.models import make_tokenizer
 from tests.wheels import build_wheel, served

@@ -15,7 +15,7 @@ from evalharness.backends import open_backend
 from evalharness.errors import DataError, UsageError
 from evalharness.metrics.bias import ICAT
 from evalharness.metrics.translation import bleu, chrf
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import (
     Failure,
     Generation,

@@ -19,11 +19,11 @@ from benchmarks.commands import (
 from benchmarks.work import WORKS, is_generation, pairs, prepare_work, prompts
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_NORM
 from evalharness.metrics.rouge import ROUGE_L
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Row as DataRow
 from evalharness.records import Sample, Task
 from evalharness.samples import generation, multiple_choice
-from evalharness.shots import solved
+from evalharness.samples.shots import solved
 from evalharness.sources import LocalFile
 from tests.benchmarks.made_up import (
     OURS,

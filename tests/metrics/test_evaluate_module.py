@@ -22,7 +22,7 @@ from evalharness.metrics.evaluate_module import (
     mean_of_samples,
     score_of_corpus,
 )
-from evalharness.preparation import prepare
+from evalharness.prompts.preparation import prepare
 from evalharness.records import GenerationResponse, Metric, Response, Sample
 from evalharness.statistics.summaries import summarize
 from tests.metrics.answers import corpus, scored, written

@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from evalharness.combined import Joined, innermost, with_source
 from evalharness.discovery import find_tasks
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Source, Task
 from evalharness.sources import (
     Concatenated,
     HubDataset,
+    Joined,
     LocalFile,
     NotGiven,
+    SacrebleuTestSet,
     WithExamples,
 )
-from evalharness.test_sets import SacrebleuTestSet
+from evalharness.sources.combined import innermost, with_source
 from tests.encoder_models import make_classifier
 
 ROWS = Path(__file__).parent / "rows"

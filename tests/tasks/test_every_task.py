@@ -6,7 +6,7 @@ import pytest
 
 from evalharness.backends import open_backend
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask
+from evalharness.prompts.preparation import PreparedTask
 from evalharness.records import (
     Generation,
     GenerationResponse,

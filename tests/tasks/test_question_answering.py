@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import GenerationResponse, LogLikelihood, Sample, whole_prompt
+from evalharness.sources.choice import with_data
 from tests.plugins import write_rows
 from tests.tasks.every import ROWS, TASKS, prepared
 from tests.workplace import Workplace

@@ -12,7 +12,7 @@ from evalharness.backends import open_backend
 from evalharness.discovery import find_tasks
 from evalharness.errors import DataError
 from evalharness.measurement import Answered, measure_task
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import (
     DataIdentity,
     LogLikelihoodResponse,

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from evalharness.data_choice import with_data
 from evalharness.discovery import find_tasks
 from evalharness.errors import DataError, UsageError
-from evalharness.preparation import prepare
+from evalharness.prompts.preparation import prepare
 from evalharness.records import (
     GenerationResponse,
     LogLikelihood,
@@ -23,6 +22,7 @@ from evalharness.records import (
     Sample,
     Task,
 )
+from evalharness.sources.choice import with_data
 from tests.metrics.answers import corpus, scored
 from tests.plugins import write_rows
 from tests.tasks.every import prepared

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from sacrebleu.dataset import DATASETS
 
-from evalharness.combined import innermost
-from evalharness.data_choice import with_data
 from evalharness.discovery import Catalogue, find_tasks
 from evalharness.errors import UsageError
 from evalharness.metrics import translation
-from evalharness.preparation import PreparedTask, prepare
+from evalharness.prompts.preparation import PreparedTask, prepare
 from evalharness.records import Task
-from evalharness.sources import MIRRORS, HubDataset
-from evalharness.test_sets import SacrebleuTestSet
+from evalharness.sources import HubDataset, SacrebleuTestSet
+from evalharness.sources.choice import with_data
+from evalharness.sources.combined import innermost
+from evalharness.sources.hub import MIRRORS
 from tests.workplace import Workplace
 
 FOUND = find_tasks()

@@ -19,8 +19,8 @@ class HuggingfaceOptions(CheckpointOptions):
     source_language      what an encoder-decoder model of several languages reads, and
     target_language      what it writes, by the codes of its tokenizer
     input                what an encoder-decoder model is given of a task that makes texts from a
-                         source: its prompt, or the bare source (bare_sources.py). "auto": the
-                         source for translation models, which take no instructions
+                         source: its prompt, or the bare source (see prompts/bare_sources.py).
+                         "auto": the source for translation models, which take no instructions
     """
 
     device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None

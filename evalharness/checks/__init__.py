@@ -1,0 +1,1 @@
+"""Looking before a run: the installation, a checkpoint, a task plugin."""
