@@ -103,7 +103,7 @@ def compare_and_print(
 ) -> int:
     """The tables on stdout, all that was left out on stderr; returns the exit status."""
     from evalharness.compare.comparing import compare_runs
-    from evalharness.compare.gates import judge, parse_gate
+    from evalharness.compare.gates import check_reach, judge, parse_gate
     from evalharness.compare.records import Settings
     from evalharness.compare.runs import open_runs
     from evalharness.discovery import find_tasks
@@ -115,6 +115,8 @@ def compare_and_print(
         *(parse_gate("--fail-if", text, metrics_of) for text in fail_if),
         *(parse_gate("--fail-unless", text, metrics_of) for text in fail_unless),
     ]
+    for gate in asked:
+        check_reach(gate, tasks[gate.task].metrics[gate.metric])
     wanted = Settings(
         metrics=tuple(metrics),
         also=tuple((gate.task, gate.metric) for gate in asked),
