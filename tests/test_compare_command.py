@@ -60,6 +60,8 @@ def test_a_mistake_is_told_in_a_sentence_and_is_status_2(
         ((majority, other, "--fail-unless", "toy-choise.acc > 0"), "Did you mean 'toy-choice.acc'"),
         ((majority, other, "--fail-if", "toy-choice.acc < -2 @95%"), "Did you mean -0.02?"),
         ((majority, other, "--effect", "0"), "'--effect'"),
+        ((majority, other, "--warn-above", "unfinshed=1"), "Did you mean 'unfinished'"),
+        ((majority, other, "--warn-above", "empty=5"), "should be NAME=SHARE"),
         ((majority, other, "--metric", "accc"), "Did you mean 'acc'?"),
         ((majority, other), "there is no task 'toy-choice'"),
         ((majority, "--baseline", "runs"), "it must be one run"),
