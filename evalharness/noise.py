@@ -85,10 +85,15 @@ def add_noise_floor(
     return replace(run, results=results)
 
 
-def _part(task: PreparedTask, fingerprint: str, store: Responses, seed: int) -> _Part:
-    """Samples by chance, of which all requests were answered."""
+def drawn_samples(task: PreparedTask, *, seed: int) -> list[Sample]:
+    """The samples of a task that are answered again, by chance."""
     wanted = min(len(task.samples), max(LEAST, math.ceil(SHARE * len(task.samples))))
-    drawn = random.Random(f"{seed} noise {task.name}").sample(task.samples, wanted)
+    return random.Random(f"{seed} noise {task.name}").sample(task.samples, wanted)
+
+
+def _part(task: PreparedTask, fingerprint: str, store: Responses, seed: int) -> _Part:
+    """Of the samples that were drawn those of which all requests were answered."""
+    drawn = drawn_samples(task, seed=seed)
     keys = {
         sample.id: [request_key(fingerprint, request) for request in sample.requests]
         for sample in drawn

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from evalharness.backends import open_backend
 from evalharness.backends.spec import parse_spec, with_option
+from evalharness.cli.plan import print_plan
 from evalharness.cli.suite import run_suite
 from evalharness.config import Suite
 from evalharness.errors import DataError
@@ -278,6 +279,29 @@ def test_a_run_tells_what_moves_in_other_batches_and_in_another_dtype(
     assert (batches["way"], half["way"]) == ("other batches", "bfloat16")
     assert batches["largest"] < 1e-4 < half["largest"]
     assert tasks["toy-answer"]["noise"][0]["texts"] == 0
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_dry_run_says_how_much_would_be_asked_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As much as the run then asks; nothing of a model that computes nothing."""
+    make_llama(tmp_path / "llama", max_position_embeddings=512)
+    write_plugin(tmp_path / "plugins")
+    suite = Suite(
+        models=(f"builtin:{tmp_path}/llama", "baseline:random"),
+        tasks=("toy-choice",),
+        tasks_dir=(tmp_path / "plugins",),
+        output=tmp_path / "runs",
+        noise_dtype="bfloat16",
+    )
+    print_plan(suite, "json")
+    built, random = json.loads(capsys.readouterr().out)["models"]
+    asked_again = 3 * LEAST  # each question has three options
+    assert built["noise_floor"] == {"other batches": asked_again, "bfloat16": asked_again}
+    assert random["noise_floor"] == {}
+    print_plan(suite, "table")
+    assert "noise floor: 30 requests are asked again in bfloat16" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("cache")

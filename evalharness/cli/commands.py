@@ -16,6 +16,7 @@ from evalharness.cli.options import (
     format_option,
     read_system_prompt,
     tasks_dir_option,
+    warn_above_option,
 )
 from evalharness.cli.reporting import export, report
 from evalharness.cli.task_commands import tasks
@@ -63,13 +64,7 @@ cli.add_command(compare)
     "and how familiar each sample's text is to the model (min-k%). A second pass over all texts: "
     "it may take as long as the answers again, and more where texts are long.",
 )
-@click.option(
-    "--warn-above",
-    multiple=True,
-    metavar="NAME=SHARE",
-    help="Warn of a task when more than this share of its samples is failed, truncated, "
-    "lost_shots, unfinished, unfinished_thinking, empty, unparsed, looped or doubled_start.",
-)
+@warn_above_option
 @click.option(
     "--allow-failed",
     type=float,
@@ -95,7 +90,7 @@ def run(
     suite_file: Path | None,
     tasks_dir: Sequence[Path],
     data: Sequence[str],
-    warn_above: Sequence[str],
+    warn_above: dict[str, float],
     dry_run: bool,
     output_format: str,
     **options: Any,
@@ -105,7 +100,6 @@ def run(
     from evalharness.cli.suite import run_suite
     from evalharness.config import read_suite
     from evalharness.sources.choice import read_choices
-    from evalharness.validity import read_share
 
     tasks = tuple(name for some in names for name in some.split(",") if name)
     lists = {"models": tuple(models), "tasks": tasks, "tasks_dir": tuple(tasks_dir)}
@@ -113,7 +107,7 @@ def run(
     if data:
         given["data"] = read_choices(data)
     if warn_above:
-        given["warn_above"] = dict(read_share(one) for one in warn_above)
+        given["warn_above"] = warn_above
     given |= {name: value for name, value in options.items() if value is not None}
     suite = read_suite(suite_file, read_system_prompt(given))
     if dry_run:

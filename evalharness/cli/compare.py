@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.cli.options import tasks_dir_option
+from evalharness.cli.options import tasks_dir_option, warn_above_option
 from evalharness.cli.printing import say
 from evalharness.errors import DataError
 
@@ -74,6 +74,7 @@ _WIDTH = 160
     help="Exit with status 4 unless this holds for every run, such as 'openbookqa.acc_norm > -0.02 "
     "@95%': its whole 95 % interval is above -0.02. May be given several times.",
 )
+@warn_above_option
 @tasks_dir_option
 @click.option(
     "--format",
@@ -98,16 +99,19 @@ def compare_and_print(
     metrics: Sequence[str],
     fail_if: Sequence[str],
     fail_unless: Sequence[str],
+    warn_above: dict[str, float],
     tasks_dir: Sequence[Path],
     **settings: Any,
 ) -> int:
     """The tables on stdout, all that was left out on stderr; returns the exit status."""
     from evalharness.compare.comparing import compare_runs
-    from evalharness.compare.gates import judge, parse_gate
+    from evalharness.compare.gates import check_reach, judge, parse_gate
     from evalharness.compare.records import Settings
     from evalharness.compare.runs import open_runs
     from evalharness.discovery import find_tasks
+    from evalharness.validity import read_thresholds
 
+    thresholds = read_thresholds(warn_above)
     opened = open_runs(runs, baseline, say)
     tasks = opened[0].results.tasks
     metrics_of = {name: list(task.metrics) for name, task in tasks.items()}
@@ -115,10 +119,13 @@ def compare_and_print(
         *(parse_gate("--fail-if", text, metrics_of) for text in fail_if),
         *(parse_gate("--fail-unless", text, metrics_of) for text in fail_unless),
     ]
+    for gate in asked:
+        check_reach(gate, tasks[gate.task].metrics[gate.metric])
     wanted = Settings(
         metrics=tuple(metrics),
         also=tuple((gate.task, gate.metric) for gate in asked),
         levels=tuple(gate.level for gate in asked if gate.level is not None),
+        thresholds=thresholds,
         **settings,
     )
     comparison = compare_runs(opened, find_tasks(tasks_dir), wanted)

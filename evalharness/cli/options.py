@@ -33,6 +33,23 @@ format_option = click.option(
 )
 
 
+def _shares(
+    _context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]
+) -> dict[str, float]:
+    from evalharness.validity import read_share
+
+    return dict(read_share(one) for one in given)
+
+
+warn_above_option = click.option(
+    "--warn-above",
+    multiple=True,
+    callback=_shares,
+    metavar="NAME=SHARE",
+    help="Warn of a task when more than this share of its samples is failed, truncated, "
+    "lost_shots, unfinished, unfinished_thinking, empty, unparsed, looped or doubled_start. "
+    "May be given several times.",
+)
 _CHAT_OPTIONS = (
     click.option(
         "--chat",

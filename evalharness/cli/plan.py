@@ -9,8 +9,9 @@ import click
 from evalharness.cli.opening import OpenedModel, open_suite
 from evalharness.cli.printing import show
 from evalharness.config import Suite
+from evalharness.noise import drawn_samples
 from evalharness.records import TokenScoring
-from evalharness.runner import count_known
+from evalharness.runner import count_known, split_supported
 from evalharness.store import STORE_NAME, Responses
 
 
@@ -29,7 +30,8 @@ class PlannedTask:
 class PlannedModel:
     """A model as it would be run; `known` of the `requests` that it can answer are in the store.
 
-    `store_logprobs` says that the tokens of all answers would be scored after them, and stored.
+    store_logprobs  the tokens of all answers would be scored after them, and stored
+    noise_floor     how many requests would be asked again, by the way in which they are computed
     """
 
     name: str
@@ -41,6 +43,7 @@ class PlannedModel:
     known: int
     requests: int
     store_logprobs: bool
+    noise_floor: dict[str, int]
 
 
 def print_plan(suite: Suite, output_format: str) -> None:
@@ -72,6 +75,8 @@ def print_plan(suite: Suite, output_format: str) -> None:
         )
         if model.store_logprobs:
             show("     token log-probabilities are stored: a second pass over all texts")
+        for way, requests in model.noise_floor.items():
+            show(f"     noise floor: {requests} requests are asked again in {way}")
 
 
 def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[PlannedModel]:
@@ -91,6 +96,14 @@ def _planned_models(suite: Suite, opened: Sequence[OpenedModel]) -> list[Planned
                     known=known,
                     requests=total,
                     store_logprobs=suite.store_logprobs and isinstance(one.backend, TokenScoring),
+                    noise_floor=_noise_floor(suite, one),
                 )
             )
     return planned
+
+
+def _noise_floor(suite: Suite, one: OpenedModel) -> dict[str, int]:
+    """Each way asks the same samples again."""
+    supported, _ = split_supported(one.backend, one.tasks)
+    again = [sample for task in supported for sample in drawn_samples(task, seed=suite.seed)]
+    return {way.name: sum(len(sample.requests) for sample in again) for way in one.noise}

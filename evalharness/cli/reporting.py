@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalharness.cli.options import tasks_dir_option
+from evalharness.cli.options import tasks_dir_option, warn_above_option
 from evalharness.errors import UsageError
 from evalharness.report.text import spelled_out
 
@@ -59,6 +59,7 @@ _alpha_option = click.option(
     "is in it.",
 )
 @click.option("--any-size", is_flag=True, help="Write a single file however large it becomes.")
+@warn_above_option
 @tasks_dir_option
 def report(
     runs: Sequence[Path],
@@ -125,7 +126,7 @@ def export(runs: Sequence[Path], form: str, output: Path | None, **options: Any)
 
     if form == "parquet" and output is None:
         raise UsageError("--to parquet is no text: name its file with -o.")
-    evidence = _gather(runs, **options)
+    evidence = _gather(runs, warn_above={}, **options)
     if form == "parquet":
         assert output is not None
         forms.write_parquet(output, evidence)
@@ -144,12 +145,20 @@ def export(runs: Sequence[Path], form: str, output: Path | None, **options: Any)
 
 
 def _gather(
-    runs: Sequence[Path], *, tasks_dir: Sequence[Path], baseline: str | None, alpha: float
+    runs: Sequence[Path],
+    *,
+    tasks_dir: Sequence[Path],
+    baseline: str | None,
+    alpha: float,
+    warn_above: dict[str, float],
 ) -> "Evidence":
     from evalharness.discovery import find_tasks
     from evalharness.report.evidence import gather
+    from evalharness.validity import read_thresholds
 
-    return gather(runs, find_tasks(tasks_dir), baseline=baseline, alpha=alpha, say=_say)
+    thresholds = read_thresholds(warn_above)
+    catalogue = find_tasks(tasks_dir)
+    return gather(runs, catalogue, baseline=baseline, alpha=alpha, thresholds=thresholds, say=_say)
 
 
 def _say(text: str) -> None:

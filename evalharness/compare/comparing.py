@@ -1,6 +1,6 @@
 """compare_runs(): from finished runs to differences that can be trusted. Reads top-down."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from evalharness.compare.memory import Memory
@@ -19,7 +19,7 @@ from evalharness.discovery import Catalogue
 from evalharness.errors import UsageError, did_you_mean
 from evalharness.statistics.corrections import Correction, corrected
 from evalharness.statistics.power import smallest_detectable_effect
-from evalharness.validity import THRESHOLDS, warnings
+from evalharness.validity import warnings
 
 
 def compare_runs(
@@ -93,7 +93,7 @@ def _comparison(
             *(one for found in findings for one in found.left_out),
             *_not_in_baseline(baseline, others),
         ),
-        cautions=tuple(_cautions(runs, rows)),
+        cautions=tuple(_cautions(runs, rows, settings.thresholds)),
         rankings=tuple(ranking for found in findings for ranking in found.rankings),
         overall=overall(rows, labels, 1 - settings.alpha),
     )
@@ -135,9 +135,11 @@ def _not_in_baseline(baseline: ComparedRun, others: Sequence[ComparedRun]) -> It
                 yield LeftOut(task, "", run.label, "the baseline has none of it")
 
 
-def _cautions(runs: Sequence[ComparedRun], rows: Sequence[Row]) -> Iterator[Caution]:
+def _cautions(
+    runs: Sequence[ComparedRun], rows: Sequence[Row], thresholds: Mapping[str, float]
+) -> Iterator[Caution]:
     """Of all tasks that were compared, failures aside, which each row counts itself."""
-    thresholds = {name: share for name, share in THRESHOLDS.items() if name != "failed"}
+    thresholds = {name: share for name, share in thresholds.items() if name != "failed"}
     compared = {run.label: run for run in runs}
     for task in dict.fromkeys(row.task for row in rows):
         others = dict.fromkeys(row.run for row in rows if row.task == task)

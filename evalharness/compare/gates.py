@@ -10,6 +10,7 @@ by more than .02. --fail-unless fails where its condition does not: '> -0.02 @95
 beyond doubt that a run is worse by less than .02 (a test of non-inferiority).
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Literal
 
 from evalharness.compare.records import Comparison, Row
 from evalharness.errors import UsageError, did_you_mean
+from evalharness.results import MetricResult
 
 _OPERATOR = re.compile(r"<=|>=|<|>")
 _WORD = re.compile(r"\s*[^\s=!]+\s*")
@@ -77,6 +79,23 @@ def parse_gate(option: Option, text: str, metrics_of: Mapping[str, Iterable[str]
     return Gate(option, text, task, metric, operator, threshold, level)
 
 
+def check_reach(gate: Gate, metric: MetricResult) -> None:
+    """Raises UsageError where no difference can be on one of the sides of the gate's number.
+
+    Such a gate passes whatever happens, or fails: points of percent were meant, or another metric.
+    """
+    low, high = metric.bounds
+    if low is None or high is None or abs(gate.threshold) <= high - low:
+        return
+    hundredth = gate.threshold / 100
+    hint = f" Did you mean {hundredth:g}?" if abs(hundredth) <= high - low == 1 else ""
+    raise UsageError(
+        f"{gate.option} {gate.text!r}: {gate.metric} is from {low:g} to {high:g}, so that no "
+        f"difference is as large as {gate.threshold:g}; the number is in the units of the metric."
+        f"{hint}"
+    )
+
+
 class _UnreadableError(Exception):
     """What is wrong with a gate, and where in it."""
 
@@ -99,7 +118,7 @@ def _read(
         raise _unreadable(text, 0, "TASK.METRIC, such as openbookqa.acc_norm")
     place = _skip_spaces(text, operator.end())
     number = _NUMBER.match(text, place)
-    if number is None:
+    if number is None or math.isinf(float(number.group())):
         raise _unreadable(text, place, "a number, such as -0.02")
     level = _level(text, _skip_spaces(text, number.end()))
     task, metric = _split(text, name, metrics_of)

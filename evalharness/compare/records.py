@@ -9,6 +9,7 @@ from evalharness.statistics.corrections import Correction
 from evalharness.statistics.paired import Difference
 from evalharness.statistics.ranking import Standing
 from evalharness.statistics.task_means import TaskMean
+from evalharness.validity import THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Settings:
     also     (task, metric) pairs that are compared besides, since a gate asks for them
     levels   of intervals that are wanted besides 1 - alpha
     effect   a difference of which it is wanted how many samples show it; None for the observed one
+    thresholds  shares of samples above which readers are warned (see validity.py)
     """
 
     metrics: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Settings:
     effect: float | None = None
     allow_mismatch: bool = False
     seed: int = 0
+    thresholds: Mapping[str, float] = field(default_factory=lambda: THRESHOLDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ def open_runs(
             say(f"left out: {error}")
     if len(runs) < 2:
         raise UsageError("one run alone cannot be compared; name another one.")
-    labels = run_labels([(record, results) for _, record, results in runs])
+    labels = _distinct(
+        run_labels([(record, results) for _, record, results in runs]),
+        [folder for folder, _, _ in runs],
+    )
     return [
         ComparedRun(folder, record, results, label)
         for (folder, record, results), label in zip(runs, labels, strict=True)
@@ -49,6 +52,17 @@ def run_labels(runs: Sequence[tuple[RunRecord, Results]]) -> list[str]:
     return [
         name if names.count(name) == 1 else f"{name} · {results.run_id[-10:]}"
         for name, (_, results) in zip(names, runs, strict=True)
+    ]
+
+
+def _distinct(labels: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """The labels; of equal ones, which are of one run made in several places, with its folder.
+
+    All that is known of a run is found by its label.
+    """
+    return [
+        label if labels.count(label) == 1 else f"{label} · {folder}"
+        for label, folder in zip(labels, folders, strict=True)
     ]
 
 

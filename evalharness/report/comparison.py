@@ -55,9 +55,8 @@ def _differences(comparison: Comparison) -> TextTable:
         texts=3,
         rows=tuple(_cells(row, comparison) for row in comparison.rows),
         notes=(
-            f"p by {_CORRECTIONS[comparison.correction]} over all {len(comparison.rows)} rows; "
-            f"* at most {comparison.alpha:g}. Detectable: the smallest true difference that so "
-            "many samples would show 8 times in 10.",
+            f"{_corrected_note(comparison)}; * at most {comparison.alpha:g}. Detectable: the "
+            "smallest true difference that so many samples would show 8 times in 10.",
             _needed_note(comparison),
             *_counts_notes(comparison.rows),
             *_row_notes(comparison.rows),
@@ -104,6 +103,16 @@ def _plain(value: float, metric: MetricResult) -> str:
 def _p_value(value: float, alpha: float) -> str:
     text = p_value(value)
     return f"{text} *" if value <= alpha else text
+
+
+def _corrected_note(comparison: Comparison) -> str:
+    """Over how many tests p-values were corrected; rows that cannot be tested have no part."""
+    tested = sum(not math.isnan(row.difference.p_value) for row in comparison.rows)
+    if tested < 2:
+        return "p of a single test, for which there is nothing to correct"
+    tests = "all" if tested == len(comparison.rows) else "the"
+    which = "" if tested == len(comparison.rows) else " that could be tested"
+    return f"p by {_CORRECTIONS[comparison.correction]} over {tests} {tested} rows{which}"
 
 
 def _needed(row: Row, comparison: Comparison) -> str:

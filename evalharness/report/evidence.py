@@ -1,6 +1,6 @@
 """What a report is about: runs, where each stands, and how they differ from a baseline."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from evalharness.errors import UsageError, did_you_mean
 from evalharness.report.joining import join_runs
 from evalharness.report.leaderboard import Run, mismatch, order_runs, order_tasks
 from evalharness.run_folder import read_runs_with_folders
+from evalharness.validity import THRESHOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Evidence:
     board       None for a single run
     comparison  with the baseline, None where none was named
     alpha       the level of the tests
+    thresholds  shares of samples above which readers are warned (see validity.py)
     left_out    sentences about runs that could not be read
     """
 
@@ -31,6 +33,7 @@ class Evidence:
     board: Board | None
     comparison: Comparison | None
     alpha: float
+    thresholds: Mapping[str, float]
     left_out: tuple[str, ...]
 
     def pairs(self) -> list[Run]:
@@ -54,6 +57,7 @@ def gather(
     *,
     baseline: str | None,
     alpha: float,
+    thresholds: Mapping[str, float],
     say: Callable[[str], None],
 ) -> Evidence:
     """Read runs and compare them.
@@ -72,6 +76,7 @@ def gather(
         catalogue,
         baseline=baseline,
         alpha=alpha,
+        thresholds=thresholds,
         left_out=tuple(left_out),
     )
 
@@ -93,6 +98,7 @@ def evidence_of(
     *,
     baseline: str | None,
     alpha: float,
+    thresholds: Mapping[str, float] = THRESHOLDS,
     left_out: tuple[str, ...] = (),
 ) -> Evidence:
     """Compare runs that were read. Raises UsageError for a baseline that is none of the models."""
@@ -107,7 +113,7 @@ def evidence_of(
         if not others:
             raise UsageError(f"--baseline {baseline}: there is no other model to compare it with.")
         comparison = compare_runs([reference, *others], catalogue, _settings(alpha))
-    return Evidence(tuple(runs), catalogue, board, comparison, alpha, left_out)
+    return Evidence(tuple(runs), catalogue, board, comparison, alpha, thresholds, left_out)
 
 
 def _settings(alpha: float) -> Settings:

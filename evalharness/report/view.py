@@ -1,6 +1,6 @@
 """Everything the page shows, as text and places, from the runs: pure functions."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalharness.compare.lengths import scores_by_length
@@ -28,7 +28,7 @@ from evalharness.report.reliability_plots import reliability_plot
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, method_words, money, number, short, size, visible
 from evalharness.results import MetricResult, SliceResult, TaskRecord, TaskResult
-from evalharness.validity import THRESHOLDS, warnings
+from evalharness.validity import warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
     return TaskSection(
         plots=(*by_length, *reliability_plot(name, anchor, evidence.runs)),
         not_drawn=not_drawn,
-        cautions=tuple(_cautions(tasks, runs)),
+        cautions=tuple(_cautions(tasks, runs, evidence.thresholds)),
         name=visible(name),
         anchor=anchor,
         description=visible(record.description),
@@ -201,11 +201,13 @@ def _by_length(name: str, anchor: str, evidence: Evidence) -> tuple[tuple[Plot, 
     return () if found is None else tuple(length_plot(name, anchor, found)), ""
 
 
-def _cautions(tasks: Sequence[TaskResult | None], runs: Sequence[Run]) -> Iterator[str]:
+def _cautions(
+    tasks: Sequence[TaskResult | None], runs: Sequence[Run], thresholds: Mapping[str, float]
+) -> Iterator[str]:
     """What a reader of the scores must know of single models."""
     for label, task in zip(run_labels(runs), tasks, strict=True):
         if task is not None:
-            for text in warnings(task.validity, THRESHOLDS):
+            for text in warnings(task.validity, thresholds):
                 yield f"{short(label)}: {text}"
 
 

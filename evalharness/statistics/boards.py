@@ -111,7 +111,8 @@ def _interval(value: float, error: float, clusters: int, level: float) -> Interv
 def _placings(
     values: Values, errors: NDArray[np.float64], clusters: int, alphas: Sequence[float]
 ) -> dict[float, list[Placing]]:
-    p_values = pairwise_p_values(values, errors, np.full(errors.shape, clusters - 1.0))
+    degrees = np.full(errors.shape, clusters - 1.0)
+    p_values = pairwise_p_values(values, errors, degrees, clusters=clusters)
     found = {}
     for alpha in alphas:
         better = significantly_better(values, p_values, alpha)

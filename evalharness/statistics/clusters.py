@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from evalharness.records import Groups, Values
 
+# More than a mean of a million values is wrong by, as a share of the largest of them.
+_ROUNDING = 1e-13
+
 
 def cluster_codes(groups: Groups) -> tuple[NDArray[np.int64], int]:
     """Each sample's cluster as a number from 0 (n,), and how many clusters there are."""
@@ -42,8 +45,15 @@ def standard_error(values: Values, groups: Groups, *, corrected: bool = True) ->
 
 
 def cluster_residuals(values: Values, groups: Groups) -> Values:
-    """By how much each cluster moves the sum of `values` (n,) away from their mean (clusters,)."""
-    return cluster_sums(values - values.mean(), *cluster_codes(groups))
+    """By how much each cluster moves the sum of `values` (n,) away from their mean (clusters,).
+
+    What rounding leaves of equal values is 0.
+    """
+    codes, clusters = cluster_codes(groups)
+    residuals = cluster_sums(values - values.mean(), codes, clusters)
+    sizes = np.bincount(codes, minlength=clusters)
+    residuals[np.abs(residuals) <= _ROUNDING * np.abs(values).max(initial=0.0) * sizes] = 0.0
+    return residuals
 
 
 def degrees_of_freedom(influences: Values) -> float:
@@ -70,6 +80,15 @@ def degrees_of_freedom(influences: Values) -> float:
     kurtosis = clusters * float((deviations**4).sum()) / squares**2
     degrees = 2 * clusters / (kurtosis - (clusters - 3) / (clusters - 1))
     return min(max(degrees, 1.0), clusters - 1.0)
+
+
+def least_p_value(clusters: int) -> float:
+    """The two-sided p-value of so many clusters that all point in the same direction.
+
+    If each is as likely to point in the other one, no result says more, however alike they are.
+    Student's t would take two clusters that differ by exactly the same for a proof.
+    """
+    return min(1.0, 2.0 ** (1 - clusters))
 
 
 def blocks_of(codes: NDArray[np.int64], clusters: int, most: int) -> tuple[NDArray[np.int64], int]:

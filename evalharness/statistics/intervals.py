@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri, stdtrit
 from evalharness.records import Values
 
 Interval = tuple[float, float]
+_ROUNDING = 1e-12
 
 
 def normal_quantile(level: float) -> float:
@@ -35,24 +36,25 @@ def wilson(share: float, n: float, level: float) -> Interval:
     z = normal_quantile(level)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # The share lies between them, also where rounding would leave it just outside.
+    return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-def stretched_wilson(value: float, bounds: Interval, n: float, level: float) -> Interval:
-    """Wilson's interval of a score between its smallest and its largest value.
+def unanimous(value: float, bounds: Interval, n: float, level: float) -> Interval:
+    """The interval of a score in which all n samples (or clusters of them) agree.
 
-    For ones of only these two values it is that of a proportion. Where all samples agree, such as
-    ten right answers out of ten, it is wider than the resamples, which are all equal then: an
-    interval without width would claim a certainty that nobody has. The value alone where the
-    bounds are infinite.
+    Resamples are all equal then, and an interval without width would claim a certainty that nobody
+    has. Of others as many may differ as Wilson's interval leaves open for a share of 0 in n, and
+    each of them by as much as the bounds allow. For ten right answers out of ten, or none, it is
+    Wilson's interval. The value alone where the bounds are infinite.
     """
     lowest, highest = bounds
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         return value, value
+    _, others = wilson(0.0, n, level)
     # Rounding may leave a value a little beyond its bounds.
-    share = min(1.0, max(0.0, (value - lowest) / (highest - lowest)))
-    low, high = wilson(share, n, level)
-    return lowest + low * (highest - lowest), lowest + high * (highest - lowest)
+    below, above = max(0.0, value - lowest), max(0.0, highest - value)
+    return value - others * below, value + others * above
 
 
 def widened_level(level: float, clusters: int, degrees: float) -> float:
@@ -105,6 +107,12 @@ def _acceleration(left_out: Values) -> float:
     distances = defined.mean() - defined
     squares = float((distances**2).sum())
     return float((distances**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+
+
+def has_width(interval: Interval) -> bool:
+    """Is it wider than what rounding leaves of equal numbers?"""
+    low, high = interval
+    return high - low > _ROUNDING * max(abs(low), abs(high))
 
 
 def clipped(interval: Interval, bounds: Interval) -> Interval:

@@ -18,14 +18,16 @@ from evalharness.statistics.clusters import (
     cluster_residuals,
     cluster_sums,
     degrees_of_freedom,
+    least_p_value,
     standard_error,
 )
 from evalharness.statistics.intervals import (
     Interval,
+    has_width,
     paired_proportions,
     percentile,
-    stretched_wilson,
     t_interval,
+    unanimous,
     widened_level,
 )
 from evalharness.statistics.resampling import (
@@ -217,13 +219,13 @@ def _times(factor: float, interval: Interval) -> Interval:
 
 
 def _widened(metric: Metric, interval: Interval, clusters: int, level: float) -> Interval:
-    """Where all clusters differ alike, what is known of a share of 0 in so many (see Wilson)."""
-    if interval[0] != interval[1]:
+    """Where all clusters differ alike, how far the difference of others may be from theirs."""
+    if has_width(interval):
         return interval
     width = metric.bounds[1] - metric.bounds[0]
     if not math.isfinite(width):
         return interval
-    return stretched_wilson(interval[0], (-width, width), clusters, level)
+    return unanimous(interval[0], (-width, width), clusters, level)
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -294,7 +296,7 @@ def _of_corpora(
     if can_be_swapped(metric, *sides, groups):
         p_value, test = swaps(metric, *sides, groups, seed=seed), "approximate randomisation"
     else:
-        p_value, test = t_test(difference, error, degrees), "t, by the paired bootstrap"
+        p_value, test = t_test(difference, error, degrees, clusters), "t, by the paired bootstrap"
     return _Compared(intervals, error, p_value, test, method, drawn)
 
 
@@ -310,13 +312,15 @@ def can_be_swapped(metric: Metric, first: Statistics, second: Statistics, groups
     return np.allclose(found, expected, rtol=_SAME, atol=_SAME)
 
 
-def t_test(difference: float, error: float, degrees: float) -> float:
-    """The two-sided p-value of a difference with this standard error; 1 for no difference."""
+def t_test(difference: float, error: float, degrees: float, clusters: int) -> float:
+    """The two-sided p-value of a difference with this standard error; 1 for no difference.
+
+    At least that of so many clusters that all differ in the same direction.
+    """
     if difference == 0:
         return 1.0
-    if error == 0:
-        return 0.0
-    return 2 * float(special.stdtr(degrees, -abs(difference) / error))
+    found = 0.0 if error == 0 else 2 * float(special.stdtr(degrees, -abs(difference) / error))
+    return max(found, least_p_value(clusters))
 
 
 def swaps(

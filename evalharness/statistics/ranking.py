@@ -13,6 +13,7 @@ from evalharness.statistics.clusters import (
     cluster_codes,
     cluster_sums,
     degrees_of_freedom,
+    least_p_value,
 )
 from evalharness.statistics.corrections import holm
 from evalharness.statistics.resampling import (
@@ -89,7 +90,7 @@ def rank_at_levels(
         drawn = bootstrap_distributions(measured, groups, seed=seed, replicates=replicates)
         errors = _errors_of_draws(np.stack(drawn))
         influences = np.stack(jackknife_values(measured, groups))
-    p_values = pairwise_p_values(values, errors, _degrees(influences))
+    p_values = pairwise_p_values(values, errors, _degrees(influences), clusters=influences.shape[1])
     wins = win_matrix(own)
     rates, strengths = win_rates(wins), bradley_terry(wins)
     if (own == own[0]).all() and not (values == values[0]).all():
@@ -161,16 +162,18 @@ def _errors(covariance: Matrix) -> Matrix:
     return np.sqrt(squares)
 
 
-def pairwise_p_values(values: Values, errors: Matrix, degrees: Matrix) -> Matrix:
+def pairwise_p_values(values: Values, errors: Matrix, degrees: Matrix, *, clusters: int) -> Matrix:
     """Two-sided p-values (m, m) of paired t tests, corrected by Holm over all pairs.
 
     values (m,) with standard errors (m, m) of their differences, and the degrees of freedom (m, m)
-    of these; NaN where a pair cannot be tested, as without any degree of freedom.
+    of these; NaN where a pair cannot be tested, as without any degree of freedom. None is below
+    that of so many clusters that all differ in the same direction.
     """
     distances = np.abs(values[:, None] - values[None, :])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((errors == 0) & (distances == 0), 0.0, distances / errors)
-    raw = np.where(degrees > 0, 2 * stdtr(np.maximum(degrees, 1), -ratio), np.nan)
+    raw = 2 * stdtr(np.maximum(degrees, 1), -ratio)
+    raw = np.where(degrees > 0, np.maximum(raw, least_p_value(clusters)), np.nan)
     upper = np.triu_indices(len(values), 1)
     p_values = np.full(raw.shape, np.nan)
     p_values[upper] = holm(raw[upper])

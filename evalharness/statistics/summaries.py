@@ -26,9 +26,10 @@ from evalharness.statistics.intervals import (
     Interval,
     clipped,
     clustered_wilson,
+    has_width,
     percentile,
-    stretched_wilson,
     t_interval,
+    unanimous,
     widened_level,
     wilson,
 )
@@ -97,7 +98,7 @@ def _analytic(metric: Metric, statistics: Statistics, groups: Groups) -> Summary
         return Summary(value, interval, error, "Wilson" if alone else "Wilson, clustered")
     interval = clipped(t_interval(value, error, degrees, LEVEL), metric.bounds)
     if error == 0:
-        interval = stretched_wilson(value, metric.bounds, clusters, LEVEL)
+        interval = unanimous(value, metric.bounds, clusters, LEVEL)
     return Summary(value, interval, error, "t" if alone else "t, clustered")
 
 
@@ -125,6 +126,6 @@ def _resampled(
         return Summary(value, None, None)
     _, clusters = cluster_codes(groups)
     interval = percentile(values, widened_level(LEVEL, clusters, degrees))
-    if interval[0] == interval[1]:
-        interval = stretched_wilson(value, metric.bounds, clusters, LEVEL)
+    if not has_width(interval):
+        interval = unanimous(value, metric.bounds, clusters, LEVEL)
     return Summary(value, interval, float(values.std(ddof=1)), BOOTSTRAP)

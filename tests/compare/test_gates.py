@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalharness.compare.gates import judge, parse_gate
+from evalharness.compare.gates import check_reach, judge, parse_gate
 from evalharness.errors import UsageError
 from tests.compare.runs import compare, rights, write_made_up
+from tests.report.runs import metric
 
 KNOWN = {"openbookqa": ["acc", "acc_norm"], "task.v2": ["chrf++"], "task": ["v2"]}
 
@@ -36,6 +37,7 @@ def test_gates_are_read(text: str, expected: tuple[object, ...]) -> None:
         ("openbookqa.acc = 1", "position 16: expected one of .* found '= 1'"),
         ("< 1", "position 1: expected TASK.METRIC"),
         ("openbookqa.acc < x", "position 18: expected a number.* found 'x'"),
+        ("openbookqa.acc < 1e999", "position 18: expected a number"),
         ("openbookqa.acc <> 1", "position 17: expected a number"),
         ("openbookqa.acc < 1 95%", "position 20: expected @ and a level"),
         ("openbookqa.acc < 1 @95", "position 23: expected %, found the end"),
@@ -153,3 +155,28 @@ def test_a_gate_that_cannot_be_judged_is_not_passed(runs: list[str], tmp_path: P
     verdicts, (problem,) = judge([gate], compare(single, levels=(0.95,)))
     assert verdicts == []
     assert "too few samples for an interval" in problem
+
+
+@pytest.mark.parametrize(
+    ("number", "bounds", "hint"),
+    [
+        ("-2", (0.0, 1.0), r"from 0 to 1.* Did you mean -0\.02\?$"),
+        ("1.5", (0.0, 1.0), r"Did you mean 0\.015\?$"),
+        ("-500", (0.0, 1.0), r"units of the metric\.$"),
+        ("-101", (0.0, 100.0), r"from 0 to 100.*units of the metric\.$"),
+    ],
+)
+def test_a_gate_beyond_every_difference_is_a_mistake(
+    number: str, bounds: tuple[float, float], hint: str
+) -> None:
+    """Written in points of percent for an accuracy from 0 to 1, a gate let every run pass."""
+    gate = parse_gate("--fail-if", f"task.v2 < {number} @95%", KNOWN)
+    result = metric(0.5, None).model_copy(update={"bounds": bounds})
+    with pytest.raises(UsageError, match=hint):
+        check_reach(gate, result)
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, None), (None, None)])
+def test_a_gate_that_a_difference_can_reach_is_none(bounds: tuple[float, float]) -> None:
+    gate = parse_gate("--fail-if", "task.v2 <= -1", KNOWN)
+    check_reach(gate, metric(0.5, None).model_copy(update={"bounds": bounds}))

@@ -6,7 +6,7 @@ import pytest
 
 from evalharness.compare.runs import open_runs
 from evalharness.errors import DataError, UsageError
-from tests.compare.runs import rights, write_made_up
+from tests.compare.runs import compare, rights, write_made_up
 
 
 @pytest.fixture
@@ -62,3 +62,16 @@ def test_what_is_no_run_or_names_no_baseline_is_told(runs: Path) -> None:
         opened("runs")
     with pytest.raises(UsageError, match="one run alone"):
         opened("a")
+
+
+def test_one_run_made_twice_is_compared_with_its_own_samples(tmp_path: Path) -> None:
+    """Runs of a server that serves another checkpoint now, or of the same one in another place,
+    have one id: the samples of the first were taken for those of the second.
+    """
+    first, second = (
+        write_made_up(tmp_path / place / "same", rights({"q1": value, "q2": 1 - value, "q3": 1}))
+        for place, value in (("before", 1), ("after", 0))
+    )
+    (row,) = compare([first, second]).rows
+    assert row.run.endswith(str(Path("after") / "same"))
+    assert row.difference.samples == (1, 1, 1)

@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from evalharness.results import (
     TaskResult,
     Validity,
 )
+from evalharness.validity import THRESHOLDS
 
 
 def metric(
@@ -112,10 +113,16 @@ def run(
     return record, Results(run_id=run_id, model=model, tasks=tasks, load_seconds=1.0)
 
 
-def evidence_of_runs(runs: Sequence[Run], *, baseline: str | None = None) -> Evidence:
+def evidence_of_runs(
+    runs: Sequence[Run],
+    *,
+    baseline: str | None = None,
+    thresholds: Mapping[str, float] = THRESHOLDS,
+) -> Evidence:
     """What a report is about, of runs whose samples are not at hand."""
     found = labelled([(Path("nowhere"), one) for one in runs])
-    return evidence_of(found, Catalogue({}, {}, ()), baseline=baseline, alpha=0.05)
+    nothing = Catalogue({}, {}, ())
+    return evidence_of(found, nothing, baseline=baseline, alpha=0.05, thresholds=thresholds)
 
 
 def many(models: int, tasks: int) -> Sequence[Run]:

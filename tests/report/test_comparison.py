@@ -218,3 +218,19 @@ def test_means_over_tasks_are_in_percent_of_the_range(tmp_path: Path) -> None:
     assert found.of_samples.value == pytest.approx((40 * 0.1 - 20 * 0.2) / 60)
     assert found.of_tasks.interval is not None
     assert found.of_tasks.interval[0] < -0.05 < found.of_tasks.interval[1]
+
+
+def test_it_is_said_over_how_many_tests_p_values_were_corrected(tmp_path: Path) -> None:
+    """One row was said to be corrected "over all 1 rows", and rows without a test were counted."""
+    names = ("base", "other", "third", "single")
+    folders = [write_made_up(tmp_path / name, rights(OTHER)) for name in names[:3]]
+    folders.append(write_made_up(tmp_path / "single", rights({"q1": 1})))
+
+    def note(*runs: str) -> str:
+        return tables(compare(runs), [])[0].notes[0]
+
+    assert note(*folders[:2]).startswith(
+        "p of a single test, for which there is nothing to correct"
+    )
+    assert note(*folders[:3]).startswith("p by Holm over all 2 rows;")
+    assert note(*folders).startswith("p by Holm over the 2 rows that could be tested;")

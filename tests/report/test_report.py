@@ -16,7 +16,9 @@ from evalharness.report.layouts import render_single
 from evalharness.report.leaderboard import Run, build_leaderboard, order_runs
 from evalharness.report.terminal import print_table
 from evalharness.report.text import number, short, visible
+from evalharness.report.view import build_page
 from evalharness.results import ChatForm, Results, Validity
+from evalharness.validity import THRESHOLDS
 from tests.report.runs import evidence_of_runs, many, metric, run, task
 
 
@@ -309,3 +311,15 @@ def test_the_page_says_in_what_form_models_were_asked_and_whose_thinking_did_not
     assert any("7 of 40 ended before the thinking did" in part for part in text)
     assert not any("Not comparable" in part for part in text)
     assert "7 of 40 ended before the thinking did" in " ".join(printed(runs, 200).split())
+
+
+def test_warnings_of_a_task_go_by_the_thresholds_that_are_asked_for() -> None:
+    validity = Validity(samples=40, empty=9)
+    found = [run("m", {"task": task({"acc": metric(0.5, None)}).model_copy(
+        update={"validity": validity})})]  # fmt: skip
+    usual, lenient = (
+        evidence_of_runs(found, thresholds=thresholds)
+        for thresholds in (THRESHOLDS, {**THRESHOLDS, "empty": 0.5})
+    )
+    assert build_page(usual, "t").tasks[0].cautions == ("m: 9 of 40 samples are empty",)
+    assert build_page(lenient, "t").tasks[0].cautions == ()

@@ -22,6 +22,7 @@ from evalharness.statistics.intervals import (
     t_interval,
     widened_level,
 )
+from evalharness.statistics.paired import compare_pair
 from evalharness.statistics.resampling import (
     bootstrap_distributions,
     jackknife_values,
@@ -157,6 +158,25 @@ def test_intervals_of_differences_of_proportions_hold_the_truth(
 
 
 # --- Differences ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [10, 30, 100])
+def test_models_of_which_few_samples_or_all_differ_alike_are_held(number: int) -> None:
+    """Exactly, of scores that differ by .9 on a share of the samples and not at all on the others.
+
+    Where none differs, or all do, there is nothing to take a standard error of.
+    """
+    second = np.full((number, 1), 0.1)
+    intervals = []
+    for differing in range(number + 1):
+        first = np.where(np.arange(number)[:, None] < differing, 1.0, second)
+        found = compare_pair(MEAN, first, second, np.arange(number), seed=0)
+        intervals.append(found.intervals[0.95])
+    low, high = np.array(intervals).T
+    for share in (0.005, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.995):
+        chances = stats.binom.pmf(np.arange(number + 1), number, share)
+        held = chances[(low <= 0.9 * share) & (0.9 * share <= high)].sum()
+        assert held >= LEAST, (share, held)
 
 
 @pytest.mark.parametrize("number", [30, 100, 1000])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalharness.records import Metric
 from evalharness.statistics.ranking import (
     bradley_terry,
     rank_intervals,
@@ -14,7 +15,7 @@ from evalharness.statistics.ranking import (
     win_matrix,
     win_rates,
 )
-from tests.statistics.populations import BLEU, MEAN, column, segments
+from tests.statistics.populations import BLEU, MEAN, RATIO, column, segments
 
 
 def test_ranks_and_groups_of_models_that_overlap_in_a_chain() -> None:
@@ -35,6 +36,22 @@ def test_models_that_do_not_differ_may_have_any_rank_and_clear_ones_have_one() -
     assert [one.ranks for one in standings] == [(4, 4), (2, 3), (2, 3), (1, 1)]
     assert [one.tie_group for one in standings] == [2, 1, 1, 0]
     assert standings[3].win_rate > standings[1].win_rate == standings[2].win_rate
+
+
+def test_two_samples_that_agree_are_no_proof() -> None:
+    """Differences that are all equal have no standard error, and were taken for certain; the sign
+    test finds p = .5 for two of them and less than .05 for six.
+    """
+
+    def ranks(metric: Metric, samples: int) -> list[tuple[int, int]]:
+        models = [np.full((samples, 2), 0.9), np.full((samples, 2), 0.2)]
+        models[1][:, 1] = 1.0
+        standings = rank_models(metric, models, np.arange(samples), seed=0, alpha=0.05)
+        return [one.ranks for one in standings]
+
+    for metric in (MEAN, RATIO):
+        assert ranks(metric, 2) == ranks(metric, 5) == [(1, 2), (1, 2)]
+        assert ranks(metric, 6) == [(1, 1), (2, 2)]
 
 
 def test_a_metric_of_the_corpus_is_ranked_through_its_resamples() -> None:

@@ -1,11 +1,13 @@
 """Intervals agree with scipy, respect groups, and never claim certainty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from evalharness.metrics.aggregation import mean, ratio_of_sums
-from evalharness.records import Metric
+from evalharness.records import Groups, Metric, Statistics, Values, Weights
 from evalharness.statistics.resampling import bootstrap_distributions, bootstrap_weights
 from evalharness.statistics.summaries import Summary, summarize
 
@@ -82,6 +84,35 @@ def test_ten_of_ten_is_not_certainty(right: int) -> None:
     summary = summary_of(MEAN, values, np.arange(10), seed=0)
     exact = stats.binomtest(right, 10).proportion_ci(method="wilson")
     assert summary.interval == pytest.approx((exact.low, exact.high))
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 0.9, 1.0])
+@pytest.mark.parametrize("samples", [7, 30, 99])
+def test_equal_scores_of_all_samples_are_not_certainty_whatever_rounding_makes_of_them(
+    value: float, samples: int
+) -> None:
+    """The mean of thirty times .9 is not quite .9: intervals had a width of 1e-16, and a percentage
+    whose mean is rounded so ended with a division by zero.
+    """
+    for groups in (np.arange(samples), np.arange(samples) // 3):
+        for factor in (1.0, 100.0, 100 / 3):
+            metric = scaled(factor)
+            equal = column(np.full(samples, value))
+            interval = summary_of(metric, equal, groups, seed=0).interval
+            assert interval is not None
+            low, high = interval
+            assert low <= factor * value * (1 + 1e-15)
+            assert factor * value * (1 - 1e-15) <= high
+            assert high - low > factor / samples
+
+
+def scaled(factor: float) -> Metric:
+    """A mean in other units."""
+
+    def aggregate(statistics: Statistics, weights: Weights, groups: Groups) -> Values:
+        return factor * MEAN.aggregate(statistics, weights, groups)
+
+    return replace(MEAN, aggregate=aggregate, bounds=(0.0, factor))
 
 
 def test_one_sample_or_one_group_has_no_interval() -> None:
