@@ -44,8 +44,8 @@ def print_model(spec: str, output_format: str) -> None:
         "name": model.name,
         "fingerprint": model.fingerprint,
         "architecture": model.architecture,
-        "parameters": model.parameters,
-        "context_length": model.max_length,
+        "parameters": model.parameters or None,
+        "context_length": model.max_length or None,
         "dtype": model.dtype,
         "device": model.device,
     }

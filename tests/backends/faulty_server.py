@@ -217,3 +217,67 @@ def chat_only(call: Call) -> Reply:
     if call.path == "/v1/completions":
         return error(404, "This is a chat model and not supported in the v1/completions endpoint.")
     return honest(call)
+
+
+@dataclass(frozen=True)
+class LlamaCpp:
+    """As llama.cpp's server b11549 answers: it scores no text that it reads, takes any name, cuts
+    texts into tokens, and says how likely a token that it was told to write is without being told.
+
+    meta: what it says of its file
+    """
+
+    meta: Mapping[str, Any] = field(default_factory=lambda: {"n_ctx": 4096, "ftype": "Q4_1"})
+
+    def __call__(self, call: Call) -> Reply:
+        if call.path == "/v1/models":
+            own = {"id": MODEL, "aliases": ["game"], "owned_by": "llamacpp", "meta": self.meta}
+            return Reply(body={"data": [own]})
+        if call.path == "/tokenize":
+            return Reply(body={"tokens": [_listed(one) for one in pieces(call.body["content"])]})
+        if bias := call.body.get("logit_bias"):
+            choice = _told(bias[0][0], call.body["logprobs"])
+            return Reply(body={"choices": [choice], "usage": {"prompt_tokens": 9}})
+        reply = honest(Call(call.path, {**call.body, "model": MODEL, "echo": False}, {}))
+        reply.body["model"] = MODEL
+        if "logprobs" in call.body:
+            reply.body["choices"][0]["logprobs"] = {"content": [_likely(LIKELIEST.encode(), -0.5)]}
+        return reply
+
+
+def pieces(text: str) -> list[bytes]:
+    """The tokens of a text; one that has a letter of several bytes is cut within the first."""
+    found = []
+    for token in tokens(text):
+        place = next((n for n, letter in enumerate(token) if not letter.isascii()), None)
+        cut = 0 if place is None else len(token[:place].encode()) + 1
+        found += [part for part in (token.encode()[:cut], token.encode()[cut:]) if part]
+    return found
+
+
+def number_of(piece: bytes) -> int:
+    return int.from_bytes(b"\1" + piece)
+
+
+def _listed(piece: bytes) -> dict[str, Any]:
+    try:
+        return {"id": number_of(piece), "piece": piece.decode()}
+    except UnicodeDecodeError:
+        return {"id": number_of(piece), "piece": list(piece)}
+
+
+def _likely(piece: bytes, value: float) -> dict[str, Any]:
+    return {"id": number_of(piece), "token": piece.decode("utf-8", "replace"), "logprob": value}
+
+
+def _told(number: int, named: int) -> dict[str, Any]:
+    """A token that was written since it was told to; nothing is said if it ends within a letter."""
+    piece = number.to_bytes((number.bit_length() + 7) // 8)[1:]
+    own = _likely(piece, -float(len(piece)))
+    top = [own if len(piece) == 5 else _likely(LIKELIEST.encode(), -0.5)]
+    if named > 5:  # all that there are, of which a text of a test may have these
+        top += [_likely(one, -float(len(one))) for one in (b" \xc3", b"\xe6", b" four")]
+    written = {"content": [own | {"top_logprobs": top}]}
+    ends_within = piece[-1] >= 0xC0
+    text = piece.decode("utf-8", "replace")
+    return {"text": text, "finish_reason": "length", "logprobs": None if ends_within else written}

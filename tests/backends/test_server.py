@@ -40,6 +40,7 @@ from evalharness.records import (
     GenerationResponse,
     Instance,
     Message,
+    Model,
     Outcome,
     Rebatching,
     Request,
@@ -47,7 +48,15 @@ from evalharness.records import (
     Sampling,
 )
 from tests.backends import faulty_server
-from tests.backends.faulty_server import Call, FaultyServer, Reply, chat_only, error, honest
+from tests.backends.faulty_server import (
+    Call,
+    FaultyServer,
+    LlamaCpp,
+    Reply,
+    chat_only,
+    error,
+    honest,
+)
 from tests.plugins import write_plugin
 
 KEY = "sk-a-very-secret-key-of-this-test"
@@ -468,6 +477,47 @@ def test_a_forbidden_model_is_an_error_at_once(server: FaultyServer) -> None:
 def test_an_unknown_model_is_told_with_the_nearest(server: FaultyServer) -> None:
     with pytest.raises(DataError, match=r"'toyy'.*lists the models toy\. Did you mean 'toy'\?"):
         open_backend(f"server:toyy@{server.url}")
+
+
+def test_a_name_that_no_model_has_is_refused_though_the_server_answers(
+    server: FaultyServer,
+) -> None:
+    """llama.cpp's server answers whatever name it is asked for with the model that it has."""
+    server.behaviour = LlamaCpp()
+    wrong = server.spec().replace("server:toy@", "server:toyy@")
+    with pytest.raises(ServerError, match=r"no model 'toyy'.* with 'toy'.*Did you mean 'toy'\?"):
+        open_backend(wrong)
+    assert open_backend(server.spec().replace("server:toy@", "server:game@"))
+
+
+def test_a_second_name_that_is_not_listed_is_accepted(server: FaultyServer) -> None:
+    """Hosted services answer a deployment, or the newest of a family, by the model's own name."""
+
+    def hosted(call: Call) -> Reply:
+        if call.path == "/v1/models":
+            return honest(call)
+        if call.body["model"] != "latest":
+            return error(404, "no such model")
+        reply = honest(Call(call.path, {**call.body, "model": "toy"}, {}))
+        reply.body["model"] = "toy"
+        return reply
+
+    server.behaviour = hosted
+    assert open_backend(server.spec().replace("server:toy@", "server:latest@"))
+
+
+def test_what_llama_cpp_says_of_its_file_is_kept(server: FaultyServer) -> None:
+    """Another file under the same name is another model; another context is not."""
+
+    def opened(**meta: Any) -> Model:
+        server.behaviour = LlamaCpp(meta)
+        return open_backend(server.spec()).model
+
+    one, longer = opened(n_ctx=2048, ftype="Q4_1"), opened(n_ctx=4096, ftype="Q4_1")
+    assert (one.max_length, longer.max_length) == (2048, 4096)
+    assert one.fingerprint == longer.fingerprint
+    assert one.fingerprint != opened(n_ctx=2048, ftype="Q8_0").fingerprint
+    assert opened(n_ctx="many").max_length == 0
 
 
 def test_a_redirect_is_not_followed_with_the_key(

@@ -14,13 +14,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from evalharness.backends import open_backend
 from evalharness.backends.server import client as client_module
 from evalharness.backends.server.answers import CompletionChoice
-from evalharness.backends.server.scoring import (
-    METHODS,
-    MisreadError,
-    continuation_tokens,
-    echoed_tokens,
-    prompt_tokens,
-)
+from evalharness.backends.server.echoing import ECHOING, echoed_tokens, prompt_tokens
+from evalharness.backends.server.read_tokens import MisreadError, continuation_tokens
 from evalharness.errors import DataError
 from evalharness.records import (
     Failure,
@@ -39,6 +34,7 @@ from tests.backends import faulty_server
 from tests.backends.faulty_server import (
     Call,
     FaultyServer,
+    LlamaCpp,
     Reply,
     chat_only,
     echo,
@@ -113,7 +109,9 @@ def without_places(call: Call) -> Reply:
     return honest(call)
 
 
-@pytest.mark.parametrize("kind", [honest, with_prompt_logprobs, with_start, without_places])
+@pytest.mark.parametrize(
+    "kind", [honest, with_prompt_logprobs, with_start, without_places, LlamaCpp()]
+)
 def test_a_continuation_is_scored(server: FaultyServer, kind: faulty_server.Behaviour) -> None:
     """In the toy model the log-probability of a token is minus its letters; four are likeliest."""
     server.behaviour = kind
@@ -143,7 +141,7 @@ def test_a_whole_text_is_scored_where_the_server_starts_it(server: FaultyServer)
     assert (scored(alone).log_probability, scored(alone).tokens) == (-7, 2)
 
 
-@pytest.mark.parametrize("kind", [honest, with_prompt_logprobs])
+@pytest.mark.parametrize("kind", [honest, with_prompt_logprobs, LlamaCpp()])
 def test_a_first_token_without_probability_is_a_failure_that_says_what_to_do(
     server: FaultyServer, kind: faulty_server.Behaviour
 ) -> None:
@@ -236,6 +234,63 @@ def test_log_probabilities_that_do_not_fit_what_is_written_are_not_used(
     server.behaviour = kind
     (instance,) = instances(LogLikelihood("the cat is", " gone home"))
     assert reason in (open_backend(server.spec()).unsupported(instance) or "")
+
+
+def test_parts_of_letters_are_scored_by_a_server_that_does_not_say_how_likely_they_are(
+    server: FaultyServer,
+) -> None:
+    """llama.cpp says nothing of a written token that ends within a letter: all others are asked."""
+    server.behaviour = LlamaCpp()
+    (one,) = ask(server.spec(), LogLikelihood("the cat", " \N{LATIN SMALL LETTER E WITH ACUTE}t"))
+    assert (scored(one).log_probability, scored(one).tokens) == (-4, 2)
+    assert not scored(one).greedy
+    (across,) = ask(server.spec(), LogLikelihood("a \N{LATIN SMALL LETTER E WITH ACUTE}", "t"))
+    assert "no tokens of its own" in failed(across)
+
+
+def written_alone(call: Call) -> Reply:
+    """As llama.cpp's server answers, at an address where texts cannot be cut into tokens."""
+    return error(404, "File Not Found") if call.path == "/tokenize" else LlamaCpp()(call)
+
+
+def not_told(call: Call) -> Reply:
+    """The token that is written is the likeliest, whatever is told."""
+    told = {**call.body, "logit_bias": [[faulty_server.number_of(b" four"), 1]]}
+    return LlamaCpp()(Call(call.path, told if "logit_bias" in call.body else call.body, {}))
+
+
+def in_another_form(call: Call) -> Reply:
+    reply = without_scores(call)
+    if "logprobs" in call.body:
+        reply.body["choices"][0]["logprobs"] = {"tokens": 7}
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (written_alone, "does not echo"),
+        (not_told, "does not echo"),
+        (in_another_form, "the answer is not one"),
+    ],
+)
+def test_log_probabilities_of_what_is_written_are_not_taken_for_those_of_what_is_read(
+    server: FaultyServer, kind: faulty_server.Behaviour, reason: str
+) -> None:
+    """llama.cpp's server has them in another form, which ended the run as a broken answer does."""
+    server.behaviour = kind
+    (instance,) = instances(LogLikelihood("the cat is", " gone home"))
+    found = open_backend(server.spec("retries=1")).unsupported(instance)
+    assert found is not None
+    assert reason in found
+
+
+def test_other_servers_are_not_asked_for_llama_cpps_tokens(server: FaultyServer) -> None:
+    """A key would be sent to a path beside the API, which who knows who answers."""
+    server.behaviour = without_scores
+    (instance,) = instances(LogLikelihood("the cat is", " gone home"))
+    assert open_backend(server.spec()).unsupported(instance) is not None
+    assert {call.path for call in server.calls} == {"/v1/models", "/v1/completions"}
 
 
 def test_a_busy_server_is_not_taken_for_one_that_cannot_score(server: FaultyServer) -> None:
@@ -340,7 +395,7 @@ def test_the_tokens_after_the_border_are_those_of_the_continuation(
 
 def test_no_method_asks_for_no_token() -> None:
     """To llama-cpp-python that means as many as fit."""
-    assert all(method.fields["max_tokens"] == 1 for method in METHODS)
+    assert all(method.fields["max_tokens"] == 1 for method in ECHOING)
 
 
 class TransformersServer:

@@ -7,7 +7,7 @@ import pytest
 
 from evalharness.backends import open_backend
 from evalharness.backends.server import client as client_module
-from evalharness.backends.server.scoring import ReadToken, texts_of
+from evalharness.backends.server.read_tokens import ReadToken, texts_of
 from evalharness.records import (
     ALTERNATIVES,
     Failure,
@@ -19,7 +19,7 @@ from evalharness.records import (
     TokenScoring,
 )
 from tests.backends import faulty_server
-from tests.backends.faulty_server import FaultyServer, chat_only, error
+from tests.backends.faulty_server import FaultyServer, LlamaCpp, chat_only, error
 from tests.backends.test_server_scoring import TransformersServer, with_prompt_logprobs
 from tests.models import make_llama
 
@@ -113,3 +113,17 @@ def test_the_first_of_several_tokens_at_one_place_has_its_text() -> None:
         ReadToken("b", 6, -1.0, greedy=False),
     ]
     assert texts_of(read, "the a日b") == (" a", "日", "", "b")
+
+
+def test_tokens_that_llama_cpp_is_told_to_write_are_scored_one_by_one(server: FaultyServer) -> None:
+    """The first token of a letter has its text, the likeliest are as many as elsewhere."""
+    server.behaviour = LlamaCpp()
+    (scores,) = found(
+        server.spec(), LogLikelihood("the cat", " \N{LATIN SMALL LETTER O WITH GRAVE}t")
+    )
+    assert isinstance(scores, TokenScores)
+    shown = [(one.text, one.log_probability, one.alternatives) for one in scores.tokens]
+    likeliest = ((" four", -0.5),)
+    assert shown[1] == ("", -2.0, likeliest)
+    assert shown[0][:2] == (" \N{LATIN SMALL LETTER O WITH GRAVE}t", -2.0)
+    assert 1 < len(shown[0][2]) <= ALTERNATIVES

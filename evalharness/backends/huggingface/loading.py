@@ -300,8 +300,10 @@ def _check_finite(found: FoundModel, model: Any) -> None:
     The sum is finite only if all are, and is much cheaper than asking each.
     """
     for name, weight in model.named_parameters():
-        if weight.is_meta or not weight.is_floating_point() or weight.dtype.itemsize < 2:
-            continue  # elsewhere, or quantised
+        # Weights that torchao quantised say that they are float32, and cannot be summed.
+        quantised = type(weight) is not torch.nn.Parameter or weight.dtype.itemsize < 2
+        if weight.is_meta or quantised or not weight.is_floating_point():
+            continue
         if not (weight.sum(dtype=torch.float32).isfinite() or weight.isfinite().all()):
             raise DataError(
                 f"{found.folder}: the weight {name!r} has values that are NaN or infinite in "

@@ -14,7 +14,7 @@ from evalharness.backends.server.client import Client, Patience
 from evalharness.backends.server.faults import RequestError
 from evalharness.backends.server.opening import Opened, answers_messages, open_server_model
 from evalharness.backends.server.options import NEUTRAL_OPTIONS, ServerOptions
-from evalharness.backends.server.scoring import CHATS_ARE_NOT_SCORED, Reader, find_reader
+from evalharness.backends.server.scoring import CHATS_ARE_NOT_SCORED, Reader, find_reader, ways_of
 from evalharness.backends.server.writing import Writer
 from evalharness.backends.spec import ModelSpec, parse_options
 from evalharness.canonical import canonical
@@ -82,6 +82,7 @@ class ServerBackend:
         self._key = key
         self._options = options
         self._writer = Writer(opened.dialect, options.marks)
+        self._llama_cpp = opened.llama_cpp
         self._chats: bool | None = None
         self._scoring: tuple[Reader | None, str] | None = None
         self.load_seconds = load_seconds
@@ -90,7 +91,7 @@ class ServerBackend:
             "backend": f"server {SERVER_VERSION}",
             "model": address.model,
             "url": address.url,
-            "root": opened.root,
+            "root": opened.loaded,
             "state": state,
             "plain_texts": opened.dialect.plain_texts,
             "temperature": options.temperature,
@@ -159,7 +160,11 @@ class ServerBackend:
             return None, "api=chat has none"
         async with self._client() as client:
             return await find_reader(
-                client, self._address.model, self._options.start, self._options.extra_body
+                client,
+                ways_of(self._llama_cpp),
+                self._address.model,
+                self._options.start,
+                self._options.extra_body,
             )
 
     def _client(self) -> Client:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import urljoin
 
 import httpx2
 from pydantic import BaseModel
@@ -152,7 +153,7 @@ class Client:
     ) -> _Kind:
         # As ASCII, in which also half of a surrogate pair can be sent.
         content = None if body is None else json.dumps(body).encode("ascii")
-        url = f"{self._address.url}/{path}"
+        url = urljoin(f"{self._address.url}/", path)
         try:
             # The client's own timeout begins anew with every byte.
             async with (
@@ -236,7 +237,7 @@ def _parsed(text: str, kind: type[_Kind]) -> _Kind:
     try:
         return read_answer(kind, json.loads(text))
     except InvalidAnswerError as error:
-        raise TransientError(f"the answer is not one ({error})") from None
+        raise TransientError(f"the answer is not one ({error})", status=200) from None
     except (ValueError, RecursionError):
         raise TransientError("the answer is not JSON") from None
 

@@ -1,6 +1,6 @@
 """What is found out about a server before anything is asked of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalharness.backends.server.address import Address
 from evalharness.backends.server.answers import Chat, Completion, ListedModel, ListedModels
@@ -17,20 +17,25 @@ from evalharness.backends.server.writing import FIRST_WORD, Dialect, Writer, pro
 from evalharness.errors import did_you_mean
 from evalharness.records import Message
 
+# Put after a model's name, it makes one that no server has.
+_NOBODY = "which-does-not-exist"
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A server that answers: how it wants to be asked, and what it says of the model.
 
     system_fingerprint  the server's word for its state, "" if it has none
-    root                what the server loaded under the model's name, "" if it does not say
+    loaded              what the server loaded under the model's name, "" if it does not say
     max_length          tokens of the context, 0 if it does not say
+    llama_cpp           is it llama.cpp's own server?
     """
 
     dialect: Dialect
     system_fingerprint: str
-    root: str
+    loaded: str
     max_length: int
+    llama_cpp: bool
 
 
 async def open_server_model(client: Client, address: Address, options: ServerOptions) -> Opened:
@@ -45,12 +50,15 @@ async def open_server_model(client: Client, address: Address, options: ServerOpt
         _check_key(client, error)
         listed = []  # Some servers have no list; the token below says all that matters.
     writer, answer = await _first_token(client, address, options, listed)
-    own = next((model for model in listed if model.id == address.model), None)
+    own = next((model for model in listed if address.model in model.names), None)
+    if own is None:
+        await _check_name(client, writer, address, listed, answer.model)
     return Opened(
         dialect=writer.dialect,
         system_fingerprint=answer.system_fingerprint or "",
-        root=(own and own.root) or "",
-        max_length=(own and own.max_model_len) or 0,
+        loaded=own.loaded if own else "",
+        max_length=own.max_length if own else 0,
+        llama_cpp=any(model.owned_by == "llamacpp" for model in listed),
     )
 
 
@@ -74,14 +82,44 @@ async def _first_token(
         except RequestError as error:
             _check_key(client, error)
             problems.append(f"{api}: {error}")
-    names = [quoted(model.id) for model in listed]
-    known = ""
-    if names and address.model not in names:
-        some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        known = f" It lists the models {some}.{did_you_mean(address.model, names)}"
     raise ServerError(
         f"{address.url} does not answer for the model {address.model!r}; {'; '.join(problems)}."
-        f"{known}"
+        f"{_known(address, listed)}"
+    )
+
+
+def _known(address: Address, listed: list[ListedModel]) -> str:
+    """The names that the server lists, where the model's is not one of them; else ""."""
+    names = [quoted(model.id) for model in listed]
+    if not names or address.model in names:
+        return ""
+    some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return f" It lists the models {some}.{did_you_mean(address.model, names)}"
+
+
+async def _check_name(
+    client: Client,
+    writer: Writer,
+    address: Address,
+    listed: list[ListedModel],
+    answered: str | None,
+) -> None:
+    """Raises ServerError where `answered`, another model, answers whatever name is asked for.
+
+    llama.cpp's server does: its figures would stand under the name of a model that never ran. A
+    name that is not listed may be a second one of a listed model, as hosted services have them;
+    those do not answer to a name that nobody has.
+    """
+    if answered == address.model or not any(answered in model.names for model in listed):
+        return
+    nobody = Writer(replace(writer.dialect, model=f"{address.model}-{_NOBODY}"))
+    try:
+        await probe(client, nobody, FIRST_WORD)
+    except RequestError:
+        return
+    raise ServerError(
+        f"{address.url} has no model {address.model!r}, and answers to any name with "
+        f"{quoted(str(answered))!r}. Give its own name in the spec.{_known(address, listed)}"
     )
 
 
