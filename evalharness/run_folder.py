@@ -111,7 +111,23 @@ def _read(path: Path, model: type[_Model]) -> _Model:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise DataError(f"{path}: {first_problem(error, model)}") from None
+        problem = _newer_schema(text, model) or first_problem(error, model)
+        raise DataError(f"{path}: {problem}") from None
+
+
+def _newer_schema(text: str, model: type[BaseModel]) -> str:
+    """What to say of a file of a schema that came later, or ""."""
+    known = model.model_fields["schema_"].default
+    try:
+        schema = json.loads(text)["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    if not isinstance(schema, int) or schema <= known:
+        return ""
+    return (
+        f"it was written by a newer evalharness (schema {schema}, this one reads {known}): "
+        "update evalharness."
+    )
 
 
 def find_runs(paths: Sequence[Path], say: Callable[[str], None]) -> list[Path]:

@@ -90,7 +90,7 @@
     for (const row of rows) {
       const heading = row.cells[0], tag = heading.querySelector(".tag");
       if (tag) tag.remove();
-      if (heading.firstChild.textContent.trim() === baseline) heading.append(" ", element("span", "compared with", "tag"));
+      if (heading.firstChild.textContent.trim() === baseline) heading.append(" ", element("span", "baseline", "tag"));
     }
   }
 
@@ -118,8 +118,10 @@
       link.append(element("span", ` samples ${word}`, "unseen"));
       return link;
     };
-    line.append(part(found[0], "ab", "won"), ` / ${found[1]} / `, part(found[2], "ba", "lost"));
+    const [won, tied, lost, ...words] = found;
+    line.append(part(won, "ab", words[0]), ` / ${tied} / `, part(lost, "ba", words[1]));
     cell.append(line);
+    if (words[0] === "higher") cell.append(element("span", "higher, equal, lower", "n"));
     return cell;
   }
 
@@ -130,7 +132,9 @@
 
   function table(model, at, baseline) {
     const made = element("table", "", "differences");
-    made.append(element("caption", `${model.name} beside ${baseline}`));
+    const caption = element("caption");
+    caption.append(element("bdi", model.name), " beside ", element("bdi", baseline));
+    made.append(caption);
     const head = made.createTHead().insertRow();
     for (const [text, kind] of HEADINGS) {
       const heading = element("th", text, kind);
@@ -141,9 +145,9 @@
     model.rows.forEach(([task, metric, marks, theirs, ours, difference, p, n, won], place) => {
       const [interval, verdict, detectable] = at.rows[place];
       const row = body.insertRow();
-      const heading = element("th", task);
+      const heading = element("th");
       heading.scope = "row";
-      heading.append(element("span", metric, "metric"), ...marks.map((mark) => element("span", mark, "note")));
+      heading.append(element("bdi", task), element("span", metric, "metric"), ...marks.map((mark) => element("span", mark, "note")));
       const gap = element("td", "", "number");
       gap.append(element("strong", difference), element("span", interval, "interval"));
       const judged = element("td");
@@ -174,7 +178,9 @@
   function section(model, level, baseline) {
     const at = model.at[level];
     const made = element("div", "", "against");
-    made.append(element("h3", model.name), ...at.summary.map((text) => element("p", text, "summary")));
+    const name = element("h3");
+    name.append(element("bdi", model.name));
+    made.append(name, ...at.summary.map((text) => element("p", text, "summary")));
     const told = [["Gained", at.gained], ["Lost", at.lost]].filter(([, text]) => text);
     if (told.length) {
       const found = element("dl", "", "list");
@@ -220,7 +226,36 @@
     }
     for (const one of document.querySelectorAll("[data-baseline]")) if (name) one.textContent = name;
     for (const one of document.querySelectorAll("[data-versus]")) one.hidden = !name;
+    carry();
     document.dispatchEvent(new Event("chosen"));
+  }
+
+  // --- In a site the choice goes along to the other page, as the end of its address.
+
+  const asked = () => new URLSearchParams(location.hash.startsWith("#view?") ? location.hash.slice(6) : "");
+
+  function carry() {
+    const state = new URLSearchParams();
+    for (const one of selects) if (one.value !== own(one)) state.set(one.dataset.choice, one.value);
+    // A page of comparisons ranks nothing, and hands on what ranks are by.
+    const aggregate = board ? null : asked().get("aggregate");
+    if (aggregate) state.set("aggregate", aggregate);
+    const end = `${state}` && `#view?${state}`;
+    for (const link of document.querySelectorAll("nav a[data-carries]")) {
+      const [page] = link.getAttribute("href").split("#");
+      if (page) link.setAttribute("href", `${page}${end}`);
+    }
+    if (!board) history.replaceState(null, "", end || location.pathname);
+  }
+
+  // With a leaderboard, script.js does this.
+  function recall() {
+    if (board || !location.hash.startsWith("#view?")) return;
+    for (const one of selects) {
+      const value = asked().get(one.dataset.choice);
+      one.value = [...one.options].some((option) => option.value === value) ? value : own(one);
+    }
+    show();
   }
 
   function choose(choice, value) {
@@ -238,5 +273,7 @@
     });
   }
   document.addEventListener("recalled", show);
+  window.addEventListener("hashchange", recall);
+  recall();
   if (selects.some((one) => one.value !== own(one))) show();
 })();

@@ -1,7 +1,7 @@
 // What models scored: the probability of each option, and how surprising each token was. The figures
 // come from the report; here they are only written down.
 const sampleScores = (() => {
-  const { visible, mark, element, folded } = sampleTexts;
+  const { amount, visible, mark, element, folded } = sampleTexts;
   const SVG = "http://www.w3.org/2000/svg", BAR = 72;
   const minus = (text) => text.replace("-", "−");
 
@@ -121,8 +121,8 @@ const sampleScores = (() => {
 
   function strip([texts, surprisals, alternatives, total, mean], label, { steps, language }) {
     const made = element("div", undefined, "strip");
-    const shown = texts.length < total ? `, of which the first ${texts.length.toLocaleString("en")} are shown` : "";
-    made.append(element("p", `${total.toLocaleString("en")} tokens${shown}; mean surprisal ${bits(mean)} bits`, "quiet"));
+    const shown = texts.length < total ? `, of which the first ${amount(texts.length)} are shown` : "";
+    made.append(element("p", `${amount(total)} tokens${shown}; mean surprisal ${bits(mean)} bits`, "quiet"));
     const list = element("div", undefined, "text tokens");
     list.dir = "auto";
     if (language) list.lang = language;

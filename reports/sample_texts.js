@@ -5,6 +5,9 @@ const sampleTexts = (() => {
   const HIDDEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/u;
   const SPLIT = new RegExp(`(${HIDDEN.source})`, "u");
 
+  // A whole number with thin spaces between thousands.
+  const amount = (count) => count.toLocaleString("en").replaceAll(",", "\u202f");
+
   function mark(text) {
     const made = document.createElement("span");
     made.className = "hidden-character";
@@ -106,5 +109,5 @@ const sampleTexts = (() => {
     return nodes;
   }
 
-  return { visible, mark, element, folded, box, difference };
+  return { amount, visible, mark, element, folded, box, difference };
 })();

@@ -4,7 +4,7 @@
 (() => {
   const viewer = document.getElementById("viewer");
   if (!viewer) return;
-  const { visible, element, box, difference } = sampleTexts;
+  const { amount, visible, element, box, difference } = sampleTexts;
   const PAGE = 50, SHOWN_OF_PROMPT = 700, SHOWN_REFERENCES = 8;
   const index = JSON.parse(document.getElementById("samples-index").textContent);
   const FLAG_WORDS = {
@@ -87,19 +87,24 @@
 
   // --- The list.
 
+  // All scores of a task have as many decimals, so that they stand below one another.
   function written(value) {
     if (Number.isNaN(value)) return "–";
-    return (Number.isInteger(value) ? String(value) : value.toFixed(3)).replace("-", "−");
+    const { decimals, is_share: isShare } = state.task;
+    const text = value.toFixed(decimals).replace("-", "−");
+    return isShare && decimals && Math.abs(value) < 1 ? text.replace("0.", ".") : text;
   }
 
   function showPage() {
     const body = get("sample-list").tBodies[0];
     const total = state.order.length;
     const page = Math.floor(state.place / PAGE), pages = Math.max(1, Math.ceil(total / PAGE));
-    get("page-number").textContent = `${page + 1} of ${pages.toLocaleString("en")}`;
+    get("page-number").textContent = `${page + 1} of ${amount(pages)}`;
     get("page-before").disabled = page === 0;
     get("page-after").disabled = page + 1 >= pages;
     get("bits-of-a").hidden = get("order").value !== "surprising";
+    // Its focus goes with the sample.
+    const held = body.contains(document.activeElement);
     const lines = [];
     for (let place = page * PAGE; place < Math.min(total, (page + 1) * PAGE); place += 1) lines.push(line(place));
     body.replaceChildren(...lines);
@@ -107,6 +112,7 @@
     if (current) {
       const around = body.closest(".scroll");
       around.scrollTop = Math.max(0, current.offsetTop - around.clientHeight / 2);
+      if (held) current.querySelector("button").focus({ preventScroll: true });
     }
     say();
   }
@@ -115,8 +121,11 @@
     const sample = state.order[place];
     const made = document.createElement("tr"), heading = document.createElement("th");
     heading.scope = "row";
-    const button = element("button", state.task.names[sample]);
+    const button = element("button");
+    button.append(element("bdi", state.task.names[sample]));
     button.type = "button";
+    // One stop of the tab key for all of the list.
+    button.tabIndex = place === state.place ? 0 : -1;
     button.addEventListener("click", () => move(place));
     heading.append(button);
     if (place === state.place) {
@@ -144,11 +153,11 @@
       ...between("score", "score of A"), ...between("difference", "A minus B"),
       ...(typed() ? [`“${typed()}” in ${state.found ? "texts and names" : "names only"}`] : []),
     ];
-    const of = shown < total ? `${shown.toLocaleString("en")} of the task's ${total.toLocaleString("en")} samples are here. ` : "";
+    const of = shown < total ? `${amount(shown)} of the task's ${amount(total)} samples are here. ` : "";
     const which = filters.length ? ` (${filters.join("; ")})` : "";
     const sorting = get("order").value === "place" ? "" : ` Order: ${chosen("order")}.`;
     const direction = ideal ? "neither way is better" : higher ? "higher is better" : "lower is better";
-    status.textContent = `${of}${state.order.length.toLocaleString("en")} of ${shown.toLocaleString("en")} match${which}.${sorting} Scores: ${metric}, ${direction}.`;
+    status.textContent = `${of}${amount(state.order.length)} of ${amount(shown)} match${which}.${sorting} Scores: ${metric}, ${direction}.`;
   }
 
   async function move(place) {
@@ -183,7 +192,8 @@
   }
 
   function head(texts, sample) {
-    const heading = element("h3", state.task.names[sample]);
+    const heading = element("h3");
+    heading.append(element("bdi", state.task.names[sample]));
     const facts = Object.entries(texts.s).map(([name, value]) => `${name}: ${value}`).join(" · ");
     return facts ? [heading, element("p", facts, "quiet")] : [heading];
   }
@@ -233,21 +243,21 @@
       }
       if (text.length <= SHOWN_OF_PROMPT) return [element("h4", title), textBox(visible(text), title)];
       const cut = text.indexOf("\n", text.length - SHOWN_OF_PROMPT) + 1 || text.length - SHOWN_OF_PROMPT;
-      folded.append(element("summary", `The beginning of the prompt, ${cut.toLocaleString("en")} characters`), textBox(visible(text.slice(0, cut)), "Beginning of the prompt"));
+      folded.append(element("summary", `The beginning of the prompt, ${amount(cut)} characters`), textBox(visible(text.slice(0, cut)), "Beginning of the prompt"));
       return [element("h4", title), folded, textBox(visible(text.slice(cut)), title)];
     });
   }
 
   // What stands above a model's answers: its name, its score and what is to be known of them.
-  function nameOf(model) {
-    const side = model === state.a ? "A · " : model === state.b ? "B · " : "";
-    return `${side}${state.task.models[model]}`;
-  }
+  const sideOf = (model) => (model === state.a ? "A · " : model === state.b ? "B · " : "");
+  const nameOf = (model) => `${sideOf(model)}${state.task.models[model]}`;
 
   function heading(model, sample) {
     const bits = surprisal(model, sample);
+    const name = element("strong", sideOf(model));
+    name.append(element("bdi", state.task.models[model]));
     return [
-      element("strong", nameOf(model)), element("span", written(score(model, sample))),
+      name, element("span", written(score(model, sample))),
       ...(Number.isNaN(bits) ? [] : [element("span", `${sampleScores.bits(bits)} bits a token`, "quiet")]),
       ...index.flags.filter((flag) => flags(model, sample) & bit(flag)).map((flag) => element("span", FLAG_WORDS[flag], "flag")),
     ];
@@ -414,7 +424,9 @@
     if (wanted.text) await searchTexts(sample);
     else await refresh(sample);
     if (mine !== state.opening) return;
-    if (wanted.id !== undefined && !state.order.includes(sample)) {
+    if (wanted.number < 0) {
+      status.textContent = `There is no task ${wanted.task} here; this is ${state.task.name}. ${status.textContent}`;
+    } else if (wanted.id !== undefined && !state.order.includes(sample)) {
       status.textContent = `The sample ${wanted.id} is not ${sample < 0 ? "here" : "among those that match"}. ${status.textContent}`;
     }
     if (wanted.show) viewer.scrollIntoView();
@@ -453,6 +465,13 @@
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
+  });
+
+  get("sample-list").addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    move(state.place + by);
   });
 
   const presets = viewer.querySelectorAll("button[data-order]");

@@ -1,7 +1,12 @@
 "use strict";
-// The theme follows the system until the reader chooses one.
+// The theme follows the system until the reader chooses one, which holds on all pages.
 (() => {
+  const KEPT = "evalharness-theme";
   const root = document.documentElement;
+  // A browser may forbid pages to keep anything.
+  const attempt = (action) => { try { return action(); } catch { return null; } };
+  const kept = attempt(() => localStorage.getItem(KEPT));
+  if (kept === "dark" || kept === "light") root.dataset.theme = kept;
   const button = document.getElementById("theme");
   const system = window.matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
@@ -9,6 +14,7 @@
   button.hidden = false;
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
+    attempt(() => localStorage.setItem(KEPT, root.dataset.theme));
     label();
   });
   system.addEventListener("change", label);
@@ -16,14 +22,20 @@
 })();
 
 // A menu closes when the reader turns to something else.
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
-});
+for (const turned of ["click", "focusin"]) {
+  document.addEventListener(turned, (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+}
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    const held = menu.contains(document.activeElement);
+    menu.open = false;
+    if (held) menu.querySelector("summary").focus();
+  }
 });
 
 // The leaderboard: sorting, filters, columns, heat colours, exports. Ranks are never computed here.
@@ -130,6 +142,7 @@ document.addEventListener("keydown", (event) => {
   // --- Heat: five steps from the worst to the best score of a column.
 
   function paint() {
+    document.getElementById("heat-note").hidden = !heat.checked;
     headings.forEach((heading, column) => {
       if (!heading.classList.contains("task")) return;
       const cells = rows.map((row) => row.cells[column]);
@@ -151,21 +164,43 @@ document.addEventListener("keydown", (event) => {
   // --- The column picker.
 
   const picker = document.querySelector("#columns fieldset");
-  headings.forEach((heading, column) => {
-    if (!column) return;
+  const secondary = headings.map((_, column) => column).filter((column) => "secondary" in headings[column].dataset);
+  const boxes = headings.map((heading, column) => {
     const label = document.createElement("label");
     const box = document.createElement("input");
     box.type = "checkbox";
-    box.checked = !("secondary" in heading.dataset);
-    if (!box.checked) view.hidden.add(column);
     box.addEventListener("change", () => {
       if (box.checked) view.hidden.delete(column);
       else view.hidden.add(column);
       apply();
     });
-    label.append(box, ` ${heading.dataset.name}`);
-    picker.append(label);
+    const name = document.createElement("bdi");
+    name.textContent = heading.dataset.name;
+    label.append(box, " ", name);
+    if (column) picker.append(label);
+    return box;
   });
+
+  // Hides these columns and no others.
+  function hide(columns) {
+    view.hidden = new Set(columns);
+    boxes.forEach((box, column) => { box.checked = !view.hidden.has(column); });
+  }
+  const tasks = headings.map((_, column) => column).filter((column) => headings[column].classList.contains("task"));
+  const offers = [["All", () => []], ["No tasks", () => [...new Set([...view.hidden, ...tasks])]]];
+  if (tasks.length > 1) {
+    const row = document.createElement("div");
+    row.className = "buttons";
+    row.append(...offers.map(([text, hidden]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.addEventListener("click", () => { hide(hidden()); apply(); });
+      return button;
+    }));
+    picker.querySelector("legend").after(row);
+  }
+  hide(secondary);
 
   // --- A link to the view: in the part of the address that no server sees.
 
@@ -175,6 +210,11 @@ document.addEventListener("keydown", (event) => {
     if (family && family.value) state.set("family", family.value);
     if (view.column >= 0) state.set("sort", `${view.descending ? "-" : ""}${headings[view.column].dataset.name}`);
     for (const one of choices) if (one.value !== own(one)) state.set(one.dataset.choice, one.value);
+    // Columns that are shown though they usually are not, or the other way round.
+    headings.forEach((heading, column) => {
+      if (view.hidden.has(column) !== secondary.includes(column)) state.append("turned", heading.dataset.name);
+    });
+    if (heat.checked) state.set("heat", "1");
     view.address = `#view?${state}`;
   }
 
@@ -191,6 +231,12 @@ document.addEventListener("keydown", (event) => {
       const asked = state.get(one.dataset.choice);
       one.value = [...one.options].some((option) => option.value === asked) ? asked : own(one);
     }
+    const turned = state.getAll("turned");
+    hide(headings.map((_, column) => column).filter(
+      (column) => turned.includes(headings[column].dataset.name) !== secondary.includes(column),
+    ));
+    heat.checked = state.get("heat") === "1";
+    paint();
     document.dispatchEvent(new Event("recalled"));
   }
 
@@ -216,7 +262,7 @@ document.addEventListener("keydown", (event) => {
         if (!column) return { text: nameOf(row), number: null, half: "", best: false };
         const half = cell.querySelector(".half");
         return {
-          text: cell.querySelector(".value").textContent,
+          text: cell.querySelector(".value").textContent.trim(),
           number: cell.dataset.sort === "" || cell.classList.contains("rank") ? null : Number(cell.dataset.sort),
           half: half ? half.textContent : "",
           best: cell.classList.contains("best"),
@@ -225,16 +271,16 @@ document.addEventListener("keydown", (event) => {
     };
   }
 
-  const written = (cell) => (cell.half.startsWith("±") ? `${cell.text} ${cell.half}` : cell.text);
+  const written = (cell) => (/^[±+−]/.test(cell.half) ? `${cell.text} ${cell.half}` : cell.text);
   // A spreadsheet would run what begins like a formula.
   const guarded = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const inMarkdown = (text) => text.replace(/[\\`*_[\]<>|]/g, "\\$&");
   const TEX = {
-    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "–": "--",
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "–": "--", "−": "$-$", "<": "\\textless{}", ">": "\\textgreater{}",
     "#": "\\#", "$": "\\$", "%": "\\%", "&": "\\&", "_": "\\_", "{": "\\{", "}": "\\}",
   };
-  const inTex = (text) => text.replace(/[\\~^±–#$%&_{}]/g, (one) => TEX[one]);
+  const inTex = (text) => text.replace(/[\\~^±–−<>#$%&_{}]/g, (one) => TEX[one]);
 
   const writers = {
     csv: ({ names, rows: lines }) => [
@@ -250,6 +296,7 @@ document.addEventListener("keydown", (event) => {
       }).join(" | ")} |`),
     ].join("\n") + "\n",
     latex: ({ names, rows: lines }) => [
+      "% Needs \\usepackage{booktabs}.",
       `\\begin{tabular}{l${"r".repeat(names.length - 1)}}`,
       "\\toprule",
       `${names.map(inTex).join(" & ")} \\\\`,
@@ -281,7 +328,7 @@ document.addEventListener("keydown", (event) => {
 
   search.addEventListener("input", apply);
   if (family) family.addEventListener("change", apply);
-  heat.addEventListener("change", paint);
+  heat.addEventListener("change", () => { paint(); remember(); });
   document.getElementById("tools").hidden = false;
   recall();
   apply();

@@ -25,7 +25,7 @@ class Glyph:
 class Cell:
     """A score; "–" where the task was not run and "undefined" where there is no score.
 
-    half     half the width of the interval, "±.043"
+    half     half the width of the interval, "±.043", as `half_width` writes it
     key      the number by which the cell sorts, "" for what sorts last
     verdict  better, worse, same or other than the baseline, or ""
     """

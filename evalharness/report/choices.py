@@ -234,9 +234,11 @@ def _model(run: str, at_levels: Sequence[Comparison]) -> dict[str, Any]:
 
 
 def _row(row: TaskDifference) -> list[Any]:
-    """What a row of the table of differences shows; the samples that were won, tied and lost."""
+    """What a row of the table of differences shows; the samples that were won, tied and lost,
+    and what the first and the last of these are called.
+    """
     outcome = row.outcome
-    won = None if outcome is None else [outcome.won, outcome.tied, outcome.lost]
+    won = None if outcome is None else [outcome.won, outcome.tied, outcome.lost, *outcome.words]
     marks = [*row.warnings, *row.notes]
     numbers = [row.baseline, row.score, row.difference, row.p_value, row.n]
     return [row.task, f"{row.metric}, {row.direction}", marks, *numbers, won]

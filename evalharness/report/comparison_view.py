@@ -13,12 +13,16 @@ from evalharness.report.evidence import Evidence
 from evalharness.report.leaderboard import direction, verdict
 from evalharness.report.plots import ForestRow, forest
 from evalharness.report.text import number, p_value, short, signed, signed_interval, visible
+from evalharness.results import MetricResult
 from evalharness.statistics.task_means import TaskMean
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Samples won, tied and lost, with the width of each in a bar of 100."""
+    """Samples won, tied and lost, with the width of each in a bar of 100.
+
+    words  what the first and the last are called: of a metric with an ideal, none is won or lost
+    """
 
     won: str
     tied: str
@@ -28,6 +32,7 @@ class Outcome:
     tied_width: str
     lost_start: str
     lost_width: str
+    words: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,7 @@ def _row(row: Row, comparison: Comparison) -> TaskDifference:
         interval="none" if ends is None else signed_interval(ends, metric),
         p_value=p_value(row.corrected),
         verdict=verdict(row, comparison.alpha),
-        outcome=_outcome(counts(row)),
+        outcome=_outcome(counts(row), metric),
         detectable="none" if math.isnan(row.detectable) else number(row.detectable, metric),
         n=str(found.n),
         won_query=_query(row, comparison, "ab"),
@@ -234,7 +239,7 @@ def _query(row: Row, comparison: Comparison, pattern: str) -> str:
     return urlencode(asked)
 
 
-def _outcome(found: tuple[int, int, int] | None) -> Outcome | None:
+def _outcome(found: tuple[int, int, int] | None, metric: MetricResult) -> Outcome | None:
     if found is None or not sum(found):
         return None
     widths = [100 * count / sum(found) for count in found]
@@ -248,6 +253,7 @@ def _outcome(found: tuple[int, int, int] | None) -> Outcome | None:
         tied_width=f"{widths[1]:.2f}",
         lost_start=f"{widths[0] + widths[1]:.2f}",
         lost_width=f"{widths[2]:.2f}",
+        words=("won", "lost") if metric.ideal is None else ("higher", "lower"),
     )
 
 
@@ -280,5 +286,6 @@ def _plot(place: int, run: str, rows: Sequence[Row], comparison: Comparison) -> 
         "The difference on each task in percent of the metric's range, turned so that right is "
         f"better, with {100 * comparison.level:g} % intervals.",
         list(drawn.values()),
+        unit="% of the metric\u2019s range",
         zero=True,
     )

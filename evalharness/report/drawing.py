@@ -6,6 +6,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from evalharness.report.tables import PlainTable
 
@@ -53,7 +54,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A figure with its title, what it shows in words, and its numbers as a table."""
+    """A figure with its title, what it shows in words, and its numbers as a table.
+
+    Of one that is as wide as there is room, the width is "100%", and so are places along it.
+    """
 
     anchor: str
     title: str
@@ -66,6 +70,11 @@ class Plot:
     dots: tuple[Dot, ...]
     labels: tuple[Label, ...]
     table: PlainTable
+
+    @property
+    def is_fluid(self) -> bool:
+        """Is it as wide as there is room?"""
+        return self.width.endswith("%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,11 @@ def place(value: float) -> str:
     return f"{value:.1f}"
 
 
+def share(value: float) -> str:
+    """A coordinate in percent of the width of a figure."""
+    return f"{value:.2f}%"
+
+
 def around(values: Sequence[float]) -> tuple[float, float]:
     """The smallest and the largest value, with some room on both sides."""
     low, high = min(values), max(values)
@@ -120,5 +134,9 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def written(value: float) -> str:
-    """A number at an axis."""
-    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+    """A number at an axis: in full where it is neither huge nor tiny."""
+    if value and not 1e-6 <= abs(value) < 1e9:
+        text = f"{value:g}"
+    else:
+        text = f"{Decimal(f'{value:.6g}'):,f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return text.replace("-", "\N{MINUS SIGN}")

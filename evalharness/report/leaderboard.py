@@ -24,7 +24,8 @@ class Column:
     """A task with its primary metric; `mismatch` says why its cells do not compare, or is "".
 
     Where runs have several primary metrics, `metric` names them all, and each cell its own.
-    `first` marks the first column of a family, `n` is "" where runs have different numbers.
+    `first` marks the first column of a family, `n` is "" where runs have different numbers,
+    `uneven` says that its scores have not all as many digits before the decimal point.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Column:
     direction: str
     n: str
     mismatch: str
+    uneven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,20 @@ class Leaderboard:
     series: tuple[Series, ...]
 
     @property
+    def has_best(self) -> bool:
+        """Is anything marked as not to be told from the best?"""
+        means = (row.standing.mean for row in self.rows if row.standing is not None)
+        return any(mean.best for mean in means) or any(cell.best for cell in self._cells())
+
+    @property
+    def has_uneven_intervals(self) -> bool:
+        """Does any score reach farther to one side than to the other, and is shown so?"""
+        return any(cell.half and not cell.half.startswith("±") for cell in self._cells())
+
+    def _cells(self) -> Iterator[Cell]:
+        return (cell for row in self.rows for cell in row.cells)
+
+    @property
     def width(self) -> int:
         """The number of columns after that of the models."""
         standings = (2 + 2 * self.has_family_means) if self.has_standings else 0
@@ -143,6 +159,9 @@ def build_leaderboard(
         _task_cells(name, not column.mismatch, runs, labels, board, comparison)
         for name, column in zip(names, columns, strict=True)
     ]
+    columns = [
+        replace(column, uneven=_uneven(found)) for column, found in zip(columns, cells, strict=True)
+    ]
     standings = {} if board is None else standings_by(board, labels, "tasks", board.alpha)
     priced = any(_price(results) for _, results in runs)
     return Leaderboard(
@@ -181,6 +200,11 @@ def _task_cells(
         replace(cell, verdict=verdicts.get(label, ""))
         for cell, label in zip(cells, labels, strict=True)
     ]
+
+
+def _uneven(cells: Sequence[Cell]) -> bool:
+    digits = {len(cell.value.partition(".")[0]) for cell in cells if cell.key}
+    return len(digits) > 1
 
 
 def best_of(task: str, board: Board, alpha: float) -> set[str] | None:

@@ -18,15 +18,15 @@ from evalharness.report.drawing import (
     ticks,
     written,
 )
+from evalharness.report.lettering import fitting
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, number, short
 from evalharness.results import MetricResult
 from evalharness.statistics.binning import SizeBin
 
-_WIDTH, _NAMES, _LEFT, _TOP, _BOTTOM = 480.0, 190.0, 56.0, 14.0, 264.0
-_HEIGHT = 322.0
+_WIDTH, _NAMES, _LEFT, _TOP, _BOTTOM = 480.0, 208.0, 56.0, 24.0, 274.0
+_HEIGHT = 332.0
 _APART = 15.0
-_LONGEST_NAME = 22
 
 
 def length_plot(task: str, anchor: str, found: ScoresByLength) -> Iterator[Plot]:
@@ -62,7 +62,7 @@ def length_plot(task: str, anchor: str, found: ScoresByLength) -> Iterator[Plot]
             ends.append((points[-1][1], index, name))
     for y, index, name in _apart(ends):
         lines.append(line(f"track track-{index + 1}", _WIDTH + 6, y, _WIDTH + 26, y))
-        labels.append(label("name", _WIDTH + 32, y + 4, _fitting(short(name))))
+        labels.append(label("name", _WIDTH + 32, y + 4, fitting(short(name), _NAMES - 36)))
     yield Plot(
         anchor=f"{anchor}-length",
         title=f"Score by length on {short(task)}",
@@ -86,8 +86,8 @@ def _ends(one: BinScore) -> tuple[float, ...]:
 def _axes(
     found: ScoresByLength, bins: Sequence[SizeBin], across: Scale, up: Scale
 ) -> tuple[list[Line], list[Label]]:
-    lines, labels = [], []
-    for tick in ticks(up.low, up.high, 5):
+    lines, labels = [], [label("tick", 0, 10, fitting(short(found.metric), _WIDTH))]
+    for tick in ticks(up.low, up.high):
         lines.append(line("grid", _LEFT, up.at(tick), _WIDTH, up.at(tick)))
         labels.append(label("tick", _LEFT - 8, up.at(tick) + 4, written(tick), "end"))
     for place_of_bin, one in enumerate(bins):
@@ -123,13 +123,6 @@ def _words(one: SizeBin) -> str:
 def _told(one: BinScore, metric: MetricResult) -> str:
     assert one.summary.value is not None
     return f"{number(one.summary.value, metric)}, n = {amount(one.n)}"
-
-
-def _fitting(name: str) -> str:
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = _LONGEST_NAME // 2
-    return f"{name[:half]}…{name[-(half - 1) :]}"
 
 
 def _description(found: ScoresByLength, bins: int) -> str:

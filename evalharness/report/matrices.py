@@ -27,11 +27,12 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The differences of a task: row minus column."""
+    """The differences of a task: row minus column; `outcomes` is what the counts of a pair are."""
 
     task: str
     metric: str
     direction: str
+    outcomes: str
     names: tuple[str, ...]
     rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
 
@@ -89,6 +90,9 @@ def _matrix(task: TaskPairs, labels: Sequence[str]) -> Matrix:
         task=short(task.task),
         metric=short(task.metric),
         direction=direction(task.metric_result),
+        outcomes="wins / ties / losses"
+        if task.metric_result.ideal is None
+        else "higher / equal / lower",
         names=tuple(map(short, labels)),
         rows=tuple((short(label), tuple(row(label))) for label in labels),
     )

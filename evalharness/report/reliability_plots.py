@@ -1,5 +1,6 @@
 """Is a model as often right as it is sure? A small diagram for each model of a task."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from evalharness.compare.records import ComparedRun
@@ -19,12 +20,15 @@ from evalharness.report.drawing import (
     shape,
     written,
 )
+from evalharness.report.lettering import fitting
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import amount, percent, short
 
-_SIZE, _GAP = 170.0, 46.0
+_SIZE, _GAP, _BELOW = 170.0, 46.0, 84.0
 _COLUMNS = 3
 _MOST = 12
+# Radii of marks, in pixels: of a bin of hardly any answers, and of one that holds them all.
+_SMALLEST, _LARGEST = 2.0, 9.0
 
 
 def reliability_plot(task: str, anchor: str, runs: Sequence[ComparedRun]) -> Iterator[Plot]:
@@ -38,19 +42,21 @@ def reliability_plot(task: str, anchor: str, runs: Sequence[ComparedRun]) -> Ite
     labels: list[Label] = []
     for panel, (name, bins) in enumerate(found[:_MOST]):
         left = _GAP + (panel % _COLUMNS) * (_SIZE + _GAP)
-        top = 28 + (panel // _COLUMNS) * (_SIZE + 70)
+        top = 28 + (panel // _COLUMNS) * (_SIZE + _BELOW)
         across = Scale(0.0, 1.0, left, left + _SIZE)
         up = Scale(0.0, 1.0, top + _SIZE, top)
-        labels.append(label("name", left, top - 10, short(name)[:26]))
+        labels.append(label("name", left, top - 10, fitting(short(name), _SIZE + _GAP - 8)))
         for tick in (0.0, 0.5, 1.0):
             lines.append(line("grid", left, up.at(tick), across.end, up.at(tick)))
             labels.append(label("tick", left - 6, up.at(tick) + 4, written(tick), "end"))
             labels.append(label("tick", across.at(tick), top + _SIZE + 16, written(tick), "middle"))
+        middle = (across.start + across.end) / 2
+        labels.append(label("tick", middle, top + _SIZE + 32, "confidence", "middle"))
         lines.append(line("zero", across.start, up.start, across.end, up.end))
         places = [(across.at(one.confidence), up.at(one.accuracy)) for one in bins]
         curves.append(shape("front", places))
         dots += [
-            Dot("best", place(x), place(y), f"{name}: {_told(one)}")
+            Dot("best", place(x), place(y), f"{name}: {_told(one)}", radius=_radius(one, bins))
             for (x, y), one in zip(places, bins, strict=True)
         ]
     columns = min(len(found), _COLUMNS)
@@ -59,9 +65,10 @@ def reliability_plot(task: str, anchor: str, runs: Sequence[ComparedRun]) -> Ite
         anchor=f"{anchor}-reliability",
         title=f"Reliability on {short(task)}",
         description="How often answers are right (upwards) against how sure the model is of them "
-        f"(to the right). On the straight line it is as sure as it should be.{more}",
+        "(to the right), both as shares of 1. Above the straight line it is right more often than "
+        f"it says, below it less often. The larger a mark, the more answers.{more}",
         width=place(columns * (_SIZE + _GAP) + 16),
-        height=place(-(-min(len(found), _MOST) // _COLUMNS) * (_SIZE + 70) + 4),
+        height=place(-(-min(len(found), _MOST) // _COLUMNS) * (_SIZE + _BELOW) + 4),
         areas=(),
         lines=tuple(lines),
         curves=tuple(curves),
@@ -82,6 +89,12 @@ def reliability_plot(task: str, anchor: str, runs: Sequence[ComparedRun]) -> Ite
             ),
         ),
     )
+
+
+def _radius(one: Bin, bins: Sequence[Bin]) -> str:
+    """The area of a mark grows with the answers of a bin."""
+    part = one.n / sum(other.n for other in bins)
+    return place(_SMALLEST + (_LARGEST - _SMALLEST) * math.sqrt(part))
 
 
 def _told(one: Bin) -> str:

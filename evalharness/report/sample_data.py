@@ -26,8 +26,15 @@ from evalharness.report.sample_texts import (
     read_stored_tokens,
 )
 from evalharness.report.sample_tokens import TokenRoom
-from evalharness.report.text import may_be_redacted, redacted, short, visible
-from evalharness.results import TaskRecord
+from evalharness.report.text import (
+    decimals,
+    is_share,
+    may_be_redacted,
+    redacted,
+    short,
+    visible,
+)
+from evalharness.results import MetricResult, TaskRecord
 
 LARGEST_PIECE = 512 * 1024
 """Of a shard in bytes; base64 makes four of three."""
@@ -62,6 +69,8 @@ class PackedTask:
                 mean surprisals (m, n), float32, in bits, then the flags (m, n), uint16
     ids         pieces of JSON lists, which together are all ids
     tokens      pieces of JSON lists as long as those of the texts together
+    decimals    of the scores of single samples, the same for all of them: 0 where all are whole
+    is_share    are the scores written without the zero before the point, as on the leaderboard?
     total       how many samples there are; `shown` of them are here
     surprising  how many of them have tokens stored; those of `with_tokens` of them are here
     """
@@ -71,6 +80,8 @@ class PackedTask:
     higher_is_better: bool
     has_ideal: bool
     best: float | None
+    decimals: int
+    is_share: bool
     language: str
     warning: str
     models: tuple[str, ...]
@@ -108,6 +119,8 @@ def pack_task(
         higher_is_better=metric.higher_is_better,
         has_ideal=metric.ideal is not None,
         best=None if metric.ideal is not None else best,
+        decimals=_decimals(arrays[0], metric),
+        is_share=is_share(metric),
         language=language_of(samples.record),
         warning=visible(samples.record.content_warning),
         models=tuple(map(short, samples.models)),
@@ -122,6 +135,13 @@ def pack_task(
         tokens=texts.tokens,
         notes=tuple(map(visible, samples.notes)),
     )
+
+
+def _decimals(scores: NDArray[np.float32], metric: MetricResult) -> int:
+    known = scores[np.isfinite(scores)]
+    if not np.any(known % 1):
+        return 0
+    return decimals(float(np.abs(known).max()), metric)
 
 
 def language_of(record: TaskRecord) -> str:

@@ -18,6 +18,7 @@ from evalharness.report.drawing import (
     ticks,
     written,
 )
+from evalharness.report.lettering import fitting
 from evalharness.report.tables import PlainTable
 from evalharness.report.text import interval, number, short
 from evalharness.results import MetricResult
@@ -70,14 +71,16 @@ def _figure(index: int, series: str, tasks: dict[str, _Points]) -> Plot:
         values = [v for _, m in points for v in (m.value or 0.0, *(m.interval or ()))]
         low, high = around(values)
         up = Scale(low, high, top + _HEIGHT - 66, top)
-        labels.append(label("name", left - 36, top - 14, short(task)[:30]))
-        for tick in ticks(low, high, 4):
+        labels.append(label("name", left - 36, top - 14, fitting(short(task), _WIDTH - 20)))
+        for tick in ticks(low, high):
             lines.append(line("grid", left, up.at(tick), across.end, up.at(tick)))
             labels.append(label("tick", left - 5, up.at(tick) + 4, written(tick), "end"))
         labels += [
             label("tick", across.at(step), top + _HEIGHT - 48, written(step), "middle")
             for step in (min(steps), max(steps))
         ]
+        middle = (left + across.end) / 2
+        labels.append(label("tick", middle, top + _HEIGHT - 48, "step", "middle"))
         if all(metric.interval is not None for _, metric in points):
             upper = [(across.at(s), up.at(m.interval[1])) for s, m in points if m.interval]
             lower = [(across.at(s), up.at(m.interval[0])) for s, m in points if m.interval]

@@ -68,12 +68,21 @@ def number(value: float, metric: MetricResult) -> str:
     So have differences of scores, which are up to 2. A scale without an end, such as that of a
     perplexity, has three decimals below 10.
     """
+    text = f"{value:.{decimals(value, metric)}f}".replace("-", "\N{MINUS SIGN}")
+    return text.replace("0.", ".", 1) if is_share(metric) and abs(value) < 1 else text
+
+
+def is_share(metric: MetricResult) -> bool:
+    """Is the metric on a scale of about 0 to 1?"""
     low, high = metric.bounds
-    if low is None or high is None or max(-low, high) > 2:
-        decimals = 3 if high is None and abs(value) < 10 else 1
-        return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
-    text = f"{value:.3f}"
-    return text if value >= 1 else text.replace("0.", ".", 1).replace("-", "\N{MINUS SIGN}")
+    return low is not None and high is not None and max(-low, high) <= 2
+
+
+def decimals(value: float, metric: MetricResult) -> int:
+    """How many decimals `number` gives a value."""
+    if is_share(metric) or (metric.bounds[1] is None and abs(value) < 10):
+        return 3
+    return 1
 
 
 def interval(metric: MetricResult) -> str:
@@ -85,10 +94,35 @@ def interval(metric: MetricResult) -> str:
 
 
 def half_width(metric: MetricResult) -> str:
-    """Half the width of the interval as "±.043", or "" without one."""
+    """Half the width of the interval as "±.043", or "" without one.
+
+    Where that would leave the range of the metric, though the interval does not, the way from the
+    value to each end: "+.014 −.072".
+    """
     if metric.interval is None:
         return ""
-    return f"±{number((metric.interval[1] - metric.interval[0]) / 2, metric)}"
+    low, high = metric.interval
+    half = (high - low) / 2
+    value = metric.value
+    if value is None or not low <= value <= high or not _leaves_range(metric, value, half):
+        return f"±{number(half, metric)}"
+    ways = [signed(way, metric) for way in (high - value, low - value)]
+    told = [way for way in ways if way[0] in "+\N{MINUS SIGN}"]
+    return " ".join(told) or f"±{number(half, metric)}"
+
+
+def _leaves_range(metric: MetricResult, value: float, half: float) -> bool:
+    """Does half an interval on both sides of a value leave the range that the interval keeps to?"""
+    return metric.interval is not None and (
+        _in_range(metric, *metric.interval) and not _in_range(metric, value - half, value + half)
+    )
+
+
+def _in_range(metric: MetricResult, low: float, high: float) -> bool:
+    """Does the metric take all values from `low` to `high`? Errors of rounding do not count."""
+    least, most = metric.bounds
+    slack = 1e-9
+    return (least is None or low >= least - slack) and (most is None or high <= most + slack)
 
 
 def signed(value: float | None, metric: MetricResult) -> str:

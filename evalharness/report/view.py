@@ -1,7 +1,7 @@
 """Everything the page shows, as text and places, from the runs: pure functions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalharness.compare.lengths import scores_by_length
 from evalharness.compare.records import ComparedRun
@@ -16,6 +16,7 @@ from evalharness.report.evidence import Evidence, compare_pairs
 from evalharness.report.leaderboard import (
     Leaderboard,
     Run,
+    best_of,
     build_leaderboard,
     direction,
     order_tasks,
@@ -72,6 +73,7 @@ class TaskSection:
 
     cautions   of single models
     not_drawn  why there is no figure of scores by length, where that needs a word; else ""
+    is_ranked  is the best of the first metric known from the samples, as on the leaderboard?
     """
 
     name: str
@@ -81,6 +83,7 @@ class TaskSection:
     cautions: tuple[str, ...]
     plots: tuple[Plot, ...]
     not_drawn: str
+    is_ranked: bool
     facts: tuple[Fact, ...]
     headings: tuple[Heading, ...]
     rows: tuple[TableRow, ...]
@@ -88,6 +91,11 @@ class TaskSection:
     validity: PlainTable
     noise: PlainTable | None
     cost: PlainTable
+
+    @property
+    def has_best(self) -> bool:
+        """Is any score marked as near the best?"""
+        return any(cell.best for row in self.rows for cell in row.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +142,15 @@ def _facts(runs: Sequence[ComparedRun], tasks: int) -> tuple[Fact, ...]:
     records = [part.record for run in runs for part in run.parts()]
     days = sorted({f"{(record.finished or record.started):%Y-%m-%d}" for record in records})
     versions = sorted({record.environment.get("evalharness", "unknown") for record in records})
-    samples = sum(task.n for run in runs for task in run.results.tasks.values())
+    tasks_of_all = [task for run in runs for task in run.results.tasks.values()]
+    failed = sum(task.validity.failed for task in tasks_of_all)
+    answered = sum(task.n for task in tasks_of_all) - failed
+    failures = f", {amount(failed)} failed" if failed else ""
     joined = f", joined to {amount(len(runs))} rows" if len(runs) < len(records) else ""
     return (
         Fact("Runs", f"{amount(len(records))}{joined}"),
         Fact("Tasks", amount(tasks)),
-        Fact("Samples answered", amount(samples)),
+        Fact("Samples answered", f"{amount(answered)}{failures}"),
         Fact("Date", days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"),
         Fact("evalharness", visible(", ".join(versions))),
     )
@@ -163,11 +174,19 @@ def _section(name: str, anchor: str, mismatch: str, evidence: Evidence) -> TaskS
         )
         for metric in metrics
     ]
-    names = [short(label) for label in run_labels(runs)]
+    labels = run_labels(runs)
+    ranked = None if evidence.board is None else best_of(name, evidence.board, evidence.board.alpha)
+    if ranked is not None and columns and not mismatch:
+        columns[0] = [
+            replace(cell, best=label in ranked and cell.key != "")
+            for cell, label in zip(columns[0], labels, strict=True)
+        ]
+    names = list(map(short, labels))
     by_length, not_drawn = _by_length(name, anchor, evidence)
     return TaskSection(
         plots=(*by_length, *reliability_plot(name, anchor, evidence.runs)),
         not_drawn=not_drawn,
+        is_ranked=ranked is not None and not mismatch,
         cautions=tuple(_cautions(tasks, runs, evidence.thresholds)),
         name=visible(name),
         anchor=anchor,

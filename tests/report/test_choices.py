@@ -218,7 +218,7 @@ def test_both_places_of_a_choice_in_one_file_show_the_same(browser: Browser, rep
     board = opened.page.locator('#tools select[data-choice="baseline"]')
     assert board.input_value() == "random"
     (tagged,) = opened.page.locator("#board tr:has(.tag) th").all_inner_texts()
-    assert tagged.split() == ["random", "compared", "with"]
+    assert tagged.split() == ["random", "baseline"]
     opened.page.context.close()
 
 
@@ -277,6 +277,28 @@ def test_a_link_holds_what_is_chosen_and_what_it_does_not_know_is_left_alone(
     for one in (opened, again, unknown):
         assert one.complaints == []
         one.page.context.close()
+
+
+@pytest.mark.browser
+def test_in_a_site_the_choice_goes_along_to_the_other_page_and_back(
+    browser: Browser, reports: Path
+) -> None:
+    """Whoever chose a baseline on the leaderboard met the report's own in the comparison."""
+    opened = Opened(browser, reports / "site/index.html")
+    choose(opened, "baseline", "random")
+    choose(opened, "aggregate", "families")
+    opened.page.get_by_role("link", name="Comparison").click()
+    expect(opened.page.locator("#comparison-heading")).to_have_text("Comparison with random")
+    choose(opened, "level", "0.1", "#comparison")
+    address = opened.page.url
+    opened.page.get_by_role("link", name="Leaderboard").click()
+    for choice, value in (("baseline", "random"), ("aggregate", "families"), ("level", "0.1")):
+        expect(opened.page.locator(f'#tools select[data-choice="{choice}"]')).to_have_value(value)
+    opened.page.go_back()
+    assert opened.page.url == address
+    expect(opened.page.locator("#comparison-heading")).to_have_text("Comparison with random")
+    assert opened.complaints == []
+    opened.page.context.close()
 
 
 @pytest.mark.browser

@@ -135,7 +135,7 @@ def test_parquet_without_a_file_is_refused(tmp_path: Path) -> None:
     ("damage", "words"),
     [
         ("{", "results.json"),
-        ('{"schema": 2}', "schema"),
+        ('{"schema": 2}', "newer evalharness (schema 2, this one reads 1): update"),
         ('{"schema": 1, "run_id": NaN}', "results.json"),
         (None, "not finished"),
     ],

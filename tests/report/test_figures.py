@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalharness.metrics.calibration import Bin
 from evalharness.report.comparison_view import ComparisonView, build_comparison
-from evalharness.report.drawing import Plot, Scale, around, ticks
+from evalharness.report.drawing import Plot, Scale, around, ticks, written
 from evalharness.report.evidence import Evidence
 from evalharness.report.plots import ForestRow, build_plots, forest
-from evalharness.report.reliability_plots import reliability_plot
+from evalharness.report.reliability_plots import _radius, reliability_plot
 from evalharness.run_folder import read_run, write_results
 from tests.report import folders
 from tests.report.folders import MadeModel
@@ -58,16 +59,16 @@ def test_places_are_proportional() -> None:
 
 def test_the_forest_has_a_mark_for_each_row_in_order_of_its_value() -> None:
     rows = [ForestRow(f"m{v}", float(v), (v - 1.0, v + 1.0), str(v), "other") for v in (10, 30, 20)]
-    drawn = forest("f", "t", "d", rows, zero=True)
-    places = [float(dot.x) for dot in drawn.dots]
+    drawn = forest("f", "t", "d", rows, unit="%", zero=True)
+    places = [float(dot.x.removesuffix("%")) for dot in drawn.dots]
     assert sorted(range(3), key=lambda place: places[place]) == [0, 2, 1]
     assert drawn.table.rows == (("m10", "10"), ("m30", "30"), ("m20", "20"))
-    assert any(line.kind == "zero" for line in drawn.lines)
+    assert any(line.kind.startswith("zero") for line in drawn.lines)
 
 
 def test_a_long_forest_says_how_many_rows_it_leaves_out_and_its_table_has_all() -> None:
     rows = [ForestRow(f"m{v}", float(v), None, str(v), "other") for v in range(100)]
-    drawn = forest("f", "t", "d", rows, zero=False)
+    drawn = forest("f", "t", "d", rows, unit="%", zero=False)
     assert len(drawn.dots) == 40
     assert "the first 40 of 100" in drawn.description
     assert len(drawn.table.rows) == 100
@@ -105,6 +106,35 @@ def test_a_series_is_drawn_over_its_steps_for_each_task(tmp_path: Path) -> None:
     assert places == sorted(places)
 
 
+def test_every_small_figure_of_a_series_has_a_scale(tmp_path: Path) -> None:
+    """One number at an axis is none: from it alone no value can be read."""
+    models = [
+        MadeModel(f"c-{step}", 0.05 + 0.9 * step / 20_000, series="builtin:c-*", step=step)
+        for step in (0, 10_000, 20_000)
+    ]
+    drawn = plot(folders.evidence(folders.write_runs(tmp_path, models=models)), "series-0")
+    ticks_of = [label for label in drawn.labels if label.kind == "tick" and label.anchor == "end"]
+    assert len(ticks_of) >= 2 * len(drawn.curves)
+    texts = [label.text for label in drawn.labels]
+    assert texts.count("step") == len(drawn.curves)
+    assert "20\N{NARROW NO-BREAK SPACE}000" in texts
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (0.00001, "0.00001"),
+        (16000.0, "16\N{NARROW NO-BREAK SPACE}000"),
+        (-25.0, "\N{MINUS SIGN}25"),
+        (0.0, "0"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_numbers_at_axes_are_written_in_full(value: float, text: str) -> None:
+    assert written(value) == text
+
+
 def test_reliability_is_drawn_only_where_confidence_was_measured(evidence: Evidence) -> None:
     assert list(reliability_plot("capitals", "task-0", evidence.runs)) == []
 
@@ -134,6 +164,12 @@ def test_reliability_shows_how_often_answers_of_a_confidence_are_right(tmp_path:
     accuracy = next(iter(read_run(runs[0])[1].tasks["capitals"].metrics.values())).value
     assert accuracy is not None
     assert right == f"{100 * accuracy:.1f}"
+
+
+def test_a_mark_of_reliability_grows_with_its_answers() -> None:
+    """A bin of one answer looked as sure as one of a hundred."""
+    few, many = Bin(0.0, 0.1, 1, 0.05, 0.0), Bin(0.9, 1.0, 99, 0.95, 0.9)
+    assert float(_radius(few, [few, many])) < float(_radius(many, [few, many])) / 2
 
 
 # --- The comparison ------------------------------------------------------------------------------
@@ -188,6 +224,14 @@ def test_outcomes_fill_the_bar_and_count_all_samples(evidence: Evidence) -> None
             assert math.isclose(sum(map(float, widths)), 100, abs_tol=0.05)
             counts = (row.outcome.won, row.outcome.tied, row.outcome.lost)
             assert sum(map(int, counts)) == int(row.n)
+
+
+def test_where_a_metric_has_an_ideal_no_sample_is_won(evidence: Evidence) -> None:
+    """More stereotypes in a sample counted as a win, in the colour of what is better."""
+    for model in comparison(evidence).models:
+        words = {row.task: row.outcome.words for row in model.rows if row.outcome is not None}
+        assert words.pop("pairs") == ("higher", "lower")
+        assert set(words.values()) == {("won", "lost")}
 
 
 def test_tasks_that_a_model_was_not_asked_are_named(evidence: Evidence) -> None:

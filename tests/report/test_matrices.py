@@ -49,6 +49,8 @@ def test_a_metric_with_an_ideal_differs_and_is_neither_better_nor_worse(
     """Bias probes had no matrix; the higher share of stereotypes would have been the better."""
     found = matrix(matrices(evidence), "pairs")
     assert {cell.kind for _, cells in found.rows for cell in cells} == {"", "other", "same"}
+    assert found.outcomes == "higher / equal / lower"
+    assert matrix(matrices(evidence), "capitals").outcomes == "wins / ties / losses"
 
 
 def test_of_many_models_the_first_of_the_leaderboard_are_compared_and_it_is_said(

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from evalharness.report.text import number, short, visible
 from evalharness.report.view import build_page
 from evalharness.results import ChatForm, Results, Validity
 from evalharness.validity import THRESHOLDS
+from tests.report import folders
+from tests.report.folders import MadeModel
 from tests.report.runs import evidence_of_runs, many, metric, run, task
 
 
@@ -78,6 +81,53 @@ def test_the_direction_of_a_metric_decides_which_is_best() -> None:
 
 def test_a_single_model_is_not_marked_as_the_best() -> None:
     assert [cell.best for cell in cells((0.5, 0.4, 0.6))] == [False]
+    scores = {"task": task({"acc": metric(0.5, (0.4, 0.6))})}
+    assert "Bold" not in " ".join(Page(rendered([run("m", scores)], title="t")).text)
+
+
+@pytest.mark.parametrize(
+    ("score", "half"),
+    [
+        ((0.5, 0.4, 0.6), "±.100"),
+        ((0.9, 0.84, 0.94), "±.050"),
+        ((1.0, 0.438, 1.0), "\N{MINUS SIGN}.562"),
+        ((0.0, 0.0, 0.281), "+.281"),
+        ((0.983, 0.911, 0.997), "+.014 \N{MINUS SIGN}.072"),
+        ((0.983, 0.933, 1.033), "±.050"),
+    ],
+)
+def test_an_interval_is_not_shown_as_if_it_left_the_scale(
+    score: tuple[float, float, float], half: str
+) -> None:
+    """1.000 ±.281 said that 1.281 may be the score."""
+    assert cells(score)[0].half == half
+
+
+def test_scores_of_unequal_length_are_known_to_be_so() -> None:
+    """.917 stood below 1.000 with its point under the 1."""
+    for values, uneven in (((1.0, 0.5), True), ((0.2, 0.5), False)):
+        runs = [
+            run(f"m{n}", {"task": task({"acc": metric(value, None)})})
+            for n, value in enumerate(values)
+        ]
+        assert build_leaderboard(runs).columns[0].uneven is uneven
+
+
+def test_samples_that_failed_were_not_answered() -> None:
+    scores = {"task": task({"acc": metric(0.5, (0.4, 0.6))}, failed=3)}
+    text = " ".join(" ".join(Page(rendered([run("m", scores)], title="t")).text).split())
+    assert "Samples answered 37, 3 failed" in text
+
+
+def test_bold_on_the_page_of_a_task_is_bold_on_the_leaderboard(tmp_path: Path) -> None:
+    """One went by tests on the same samples, the other by intervals, which find less."""
+    models = [MadeModel(f"m{n}", 0.5 + 0.06 * n, tasks=("passages",)) for n in range(6)]
+    found = build_page(folders.evidence(folders.write_runs(tmp_path, models=models)), "t")
+    (section,) = found.tasks
+    on_page = {row.label: row.cells[0].best for row in section.rows}
+    assert on_page == {row.model: row.cells[0].best for row in found.leaderboard.rows}
+    assert 0 < sum(on_page.values()) < len(models)
+    assert section.is_ranked
 
 
 def test_missing_is_not_zero_and_undefined_is_not_missing() -> None:

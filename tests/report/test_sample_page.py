@@ -256,7 +256,7 @@ def test_long_outputs_say_how_many_of_their_tokens_are_shown(show: Callable[...,
     opened = show(task="headlines", id="headlines-00003")
     tokens_of(opened, "A")
     expect(opened.page.locator(".strip > p").first).to_contain_text(
-        "4,000 tokens, of which the first 1,000 are shown"
+        "4\u202f000 tokens, of which the first 1\u202f000 are shown"
     )
 
 
@@ -430,6 +430,14 @@ def test_a_link_with_a_text_searches_the_texts(show: Callable[..., Opened]) -> N
     opened = show(task="headlines", text="Question 17: ")
     assert listed(opened) == [17]
     expect(opened.page.locator("#sample-status")).to_contain_text("in texts and names")
+
+
+def test_a_link_to_a_task_that_is_not_here_says_so(show: Callable[..., Opened]) -> None:
+    """Another task was shown without a word."""
+    opened = show(task="no-such-task", id="no-such-task-00001")
+    expect(opened.page.locator("#sample-status")).to_contain_text(
+        "There is no task no-such-task here"
+    )
 
 
 def test_figures_are_no_texts_to_be_found(show: Callable[..., Opened]) -> None:

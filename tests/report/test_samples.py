@@ -104,6 +104,18 @@ def test_options_are_those_of_a_model_that_scored_them(tmp_path: Path) -> None:
         assert len(scored[4][0]) == 4
 
 
+def test_all_scores_of_a_task_have_as_many_decimals(tmp_path: Path) -> None:
+    """1 stood in a column of 0.930."""
+    runs = folders.read(folders.write_runs(tmp_path, samples=20))
+    forms = {}
+    for task in ("capitals", "passages"):
+        found = task_samples(task, runs, folders.catalogue())
+        assert found is not None
+        packed = packed_task(found, np.arange(found.n), longest=100, keep=Kept())
+        forms[task] = (packed.decimals, packed.is_share)
+    assert forms == {"capitals": (0, True), "passages": (3, True)}
+
+
 def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
     found = made(
         tmp_path,
