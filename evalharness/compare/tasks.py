@@ -1,5 +1,6 @@
 """One task of all runs: aligned by sample id, checked for being the same, and compared."""
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from evalharness.compare.samples import (
 from evalharness.discovery import Catalogue
 from evalharness.errors import DataError
 from evalharness.records import Metric
+from evalharness.statistics.intervals import normal_quantile
 from evalharness.statistics.paired import Difference, compare_pair
 from evalharness.statistics.power import samples_needed, smallest_detectable_effect
 from evalharness.statistics.ranking import rank_models
@@ -244,7 +246,9 @@ def _row(task: _Task, metric: Metric, partner: _Partner) -> Row:
         run_id=partner.run.origin(task.name).results.run_id,
         difference=difference,
         corrected=difference.p_value,
-        detectable=smallest_detectable_effect(difference.stderr, alpha=settings.alpha),
+        detectable=smallest_detectable_effect(
+            planning_error(difference, settings.alpha), alpha=settings.alpha
+        ),
         needed=needed_samples(difference, settings.effect, settings.alpha),
         mismatches=_all_mismatches(task, metric, partner),
         notes=partner.notes,
@@ -257,9 +261,24 @@ def needed_samples(difference: Difference, effect: float | None, alpha: float) -
     None for no difference, and where samples say nothing of how much more would vary.
     """
     wanted = difference.difference if effect is None else effect
-    if not wanted or not difference.stderr > 0:
+    error = planning_error(difference, alpha)
+    if not wanted or not error > 0:
         return None
-    return samples_needed(difference.stderr, difference.n, wanted, alpha=alpha)
+    return samples_needed(error, difference.n, wanted, alpha=alpha)
+
+
+def planning_error(difference: Difference, alpha: float) -> float:
+    """The standard error that says what more samples would show; NaN where nothing does.
+
+    Where all samples differ alike, or none does, there is none to be seen, and one of 0 would say
+    that any difference however small can be found: it is then what the interval, which has a width
+    also there, leaves open.
+    """
+    ends = difference.intervals.get(1 - alpha)
+    if difference.stderr > 0 or ends is None:
+        return difference.stderr or math.nan
+    half = (ends[1] - ends[0]) / 2
+    return half / normal_quantile(1 - alpha) or math.nan
 
 
 def _all_mismatches(task: _Task, metric: Metric, partner: _Partner) -> tuple[str, ...]:

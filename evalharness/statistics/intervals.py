@@ -13,6 +13,9 @@ from evalharness.records import Values
 
 Interval = tuple[float, float]
 _ROUNDING = 1e-12
+# Of the standard error, and how many times the bias: see reaching_past_bias.
+_BIAS_TO_MIND = 0.25
+_BIASES = 4.0
 
 
 def normal_quantile(level: float) -> float:
@@ -73,6 +76,33 @@ def percentile(distribution: Values, level: float) -> Interval:
     """The middle part of the resamples (Efron & Tibshirani 1993, 13.3)."""
     low, high = np.quantile(distribution, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def reaching_past_bias(
+    interval: Interval, value: float, distribution: Values, bounds: Interval
+) -> Interval:
+    """An interval of resamples, carried on to where the truth lies that they left behind.
+
+    Noise pushes a score that measures a distance, such as a calibration error or the gap between
+    two groups, away from its ideal value, and resamples, which add as much noise again, push it
+    further: of a model without any error no percentile reaches 0. Where the truth is 0 and the
+    noise m, resamples lie around sqrt(2) m; their bias b, which can be seen, is (sqrt(2) - 1) m, so
+    that 0 is 3.4 b from their centre. The end on that side moves by four, and the other stays. A
+    bias below a quarter of the standard error is none to mind (Efron & Tibshirani 1993, 10.3), so
+    that scores such as BLEU keep their percentiles. An end that is no further than that from the
+    smallest or the largest value possible becomes it: a distance is never drawn as just 0.
+
+    distribution: the score on resamples, not all equal; bounds: of the score
+    """
+    low, high = interval
+    to_mind = _BIAS_TO_MIND * float(distribution.std(ddof=1))
+    bias = float(distribution.mean()) - value
+    if abs(bias) >= to_mind:
+        low, high = low - _BIASES * max(bias, 0.0), high - _BIASES * min(bias, 0.0)
+    return (
+        bounds[0] if low - bounds[0] < to_mind else low,
+        bounds[1] if bounds[1] - high < to_mind else high,
+    )
 
 
 def bca(value: float, distribution: Values, left_out: Values, level: float) -> Interval:

@@ -26,6 +26,7 @@ from evalharness.statistics.intervals import (
     has_width,
     paired_proportions,
     percentile,
+    reaching_past_bias,
     t_interval,
     unanimous,
     widened_level,
@@ -222,10 +223,13 @@ def _widened(metric: Metric, interval: Interval, clusters: int, level: float) ->
     """Where all clusters differ alike, how far the difference of others may be from theirs."""
     if has_width(interval):
         return interval
+    return unanimous(interval[0], _bounds(metric), clusters, level)
+
+
+def _bounds(metric: Metric) -> Interval:
+    """The smallest and the largest difference possible."""
     width = metric.bounds[1] - metric.bounds[0]
-    if not math.isfinite(width):
-        return interval
-    return unanimous(interval[0], (-width, width), clusters, level)
+    return -width, width
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -290,6 +294,8 @@ def _of_corpora(
     intervals = {}
     for level in levels:
         interval = percentile(drawn, widened_level(level, clusters, degrees))
+        if has_width(interval):
+            interval = reaching_past_bias(interval, difference, drawn, _bounds(metric))
         intervals[level] = _widened(metric, interval, clusters, level)
     error = float(drawn.std(ddof=1))
     method = "paired bootstrap, widened"

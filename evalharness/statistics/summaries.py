@@ -5,7 +5,8 @@ often they hold it are in tests/statistics/test_coverage.py.
 
 - a mean of rights and wrongs: Wilson's interval; with clusters, by the effective number of samples
 - another mean: Student's t with the (clustered) standard error
-- all else, such as BLEU: the percentile bootstrap of whole clusters, widened as t widens z
+- all else, such as BLEU: the percentile bootstrap of whole clusters, widened as t widens z, and
+  carried on towards the truth where resamples show that the score is biased
 
 t has the degrees of freedom of C clusters, C - 1, or fewer where few of them decide.
 """
@@ -28,6 +29,7 @@ from evalharness.statistics.intervals import (
     clustered_wilson,
     has_width,
     percentile,
+    reaching_past_bias,
     t_interval,
     unanimous,
     widened_level,
@@ -126,6 +128,8 @@ def _resampled(
         return Summary(value, None, None)
     _, clusters = cluster_codes(groups)
     interval = percentile(values, widened_level(LEVEL, clusters, degrees))
-    if not has_width(interval):
+    if has_width(interval):
+        interval = reaching_past_bias(interval, value, values, metric.bounds)
+    else:
         interval = unanimous(value, metric.bounds, clusters, LEVEL)
     return Summary(value, interval, float(values.std(ddof=1)), BOOTSTRAP)

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from evalharness.records import Values
-from evalharness.statistics.intervals import Interval, percentile
+from evalharness.statistics.intervals import Interval, has_width, percentile
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMean:
-    """The mean of several tasks, with its interval from resamples within each of them."""
+    """The mean of several tasks, with its interval from resamples within each of them.
+
+    Without one where all resamples are equal (every answer right, say): they then say nothing of
+    what is uncertain, least of all that nothing is.
+    """
 
     value: float
     interval: Interval | None
@@ -75,4 +79,6 @@ def weighted_mean(
     drawn = shares @ np.asarray(distributions)
     drawn = drawn[~np.isnan(drawn)]
     interval = percentile(drawn, level) if len(drawn) > 1 else None
+    if interval is not None and not has_width(interval):
+        interval = None
     return TaskMean(float(shares @ np.asarray(values)), interval, len(values))

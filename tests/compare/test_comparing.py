@@ -1,6 +1,7 @@
 """Runs are compared on the samples that both were asked, or not at all, and never in silence."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_answers_that_cannot_be_trusted_are_told_beside_the_difference(
     ]
     lenient = compare([baseline, other], thresholds={**THRESHOLDS, "empty": 0.3, "unfinished": 0.5})
     assert lenient.cautions == ()
+
+
+def test_equal_outputs_do_not_promise_that_the_least_difference_would_be_found(
+    tmp_path: Path, baseline: str
+) -> None:
+    """Their standard error is 0, of which a detectable difference of 0 was made. By Bonett and
+    Price's interval of no difference in 40 samples, 1.96 * sqrt(2 / 42 / 42) on each side.
+    """
+    other = write_made_up(tmp_path / "r", rights(FIRST))
+    (row,) = compare([baseline, other], effect=0.1).rows
+    error = (2 / 42) ** 0.5 / 42**0.5
+    assert row.difference.stderr == 0
+    assert row.detectable == pytest.approx((1.959964 + 0.841621) * error, rel=1e-5)
+    assert row.needed == math.ceil(40 * (row.detectable / 0.1) ** 2)
 
 
 CHAT = ChatForm(system_prompt="Be brief.", fewshot_as=None)

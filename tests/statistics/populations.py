@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from evalharness.metrics.aggregation import mean, ratio_of_sums
 from evalharness.metrics.bias import ICAT
+from evalharness.metrics.continuations import group_scores
 from evalharness.metrics.translation import bleu, chrf
 from evalharness.records import Groups, Metric, Statistics
 from evalharness.statistics.resampling import score
@@ -18,6 +19,7 @@ UNBOUNDED = replace(MEAN, name="unbounded mean", bounds=(0.0, np.inf))
 DIFFERENCE = replace(MEAN, name="mean difference", bounds=(-1.0, 1.0))
 RATIO = Metric("ratio", lambda _sample, _responses: (0.0, 0.0), ratio_of_sums())
 RATE = replace(RATIO, name="rate", bounds=(0.0, np.inf))
+GAP, _ = group_scores("gap", lambda _sample, _text: 0.0, bounds=(0.0, 1.0), signature="rights")
 BLEU = bleu("en")
 CHRF = chrf()
 
@@ -152,6 +154,22 @@ def triples(generator: Generator, terms: int, preference: float = 0.7) -> Statis
     drawn = generator.random((3, 3 * terms))
     preferred = [drawn[0] < stereotype, drawn[1] < meaning, drawn[2] < meaning]
     return np.stack(preferred, axis=1).astype(float)
+
+
+def answers_by_confidence(
+    generator: Generator, number: int, overconfidence: float = 0.0
+) -> Statistics:
+    """Confidences, and rights that are by so much rarer: the calibration error is just that."""
+    confidence = 0.3 + 0.6 * generator.beta(2, 2, number)
+    right = generator.random(number) < confidence - overconfidence
+    return np.stack([confidence, right], axis=1)
+
+
+def scores_of_two_groups(generator: Generator, number: int, gap: float = 0.0) -> Statistics:
+    """Rights of two groups of texts, as gaps between groups of one domain have them."""
+    group = np.arange(number) % 2
+    right = generator.random(number) < 0.5 + gap * group
+    return np.stack([right, np.ones(number), np.zeros(number), group], axis=1)
 
 
 POPULATIONS = {

@@ -217,6 +217,12 @@ def test_means_over_tasks_weigh_tasks_families_or_samples_alike() -> None:
     assert np.isnan(mean_of_tasks([], [], 0.95).value)
 
 
+def test_a_mean_of_tasks_that_are_all_right_is_not_said_to_be_certain() -> None:
+    """Resamples of right answers only are all equal, and an interval from 1 to 1 would be a lie."""
+    found = mean_of_tasks([1.0, 1.0], [np.ones(50), np.ones(50)], 0.95)
+    assert (found.value, found.interval) == (1.0, None)
+
+
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 40), min_size=1, max_size=5))
 def test_the_mean_of_samples_is_that_of_all_samples_put_together(
     seed: int, sizes: list[int]
