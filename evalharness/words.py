@@ -1,4 +1,6 @@
-"""Words in any script, and how many of them a sample asks about."""
+"""Words in any script: how many a sample asks about, and whether a tokenizer knows any."""
+
+from typing import Any
 
 import regex
 
@@ -24,3 +26,14 @@ def _asked(request: Request) -> str:
         return request.text
     prompt = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
     return prompt or getattr(request, "continuation", "")
+
+
+def knows_words(tokenizer: Any) -> bool:
+    """Has a tokenizer of transformers any token with a letter or digit besides the special ones?
+
+    transformers 5 makes one of special tokens alone where the files of the class are missing, to
+    which every text is unknown.
+    """
+    special = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    own = tokenizer.get_vocab().keys() - special
+    return any(any(map(str.isalnum, token)) for token in own)

@@ -15,9 +15,11 @@ from typing import Any
 from evalharness.cache import folder_digest
 from evalharness.errors import DataError
 from evalharness.metrics.continuations import Score, group_scores
+from evalharness.metrics.text_models import check_tokenizer, most_tokens
 from evalharness.records import Metric, Sample
 
 LIKELY = 0.5
+_MOST_LABELS = 10_000
 _KEPT = 64  # texts whose probabilities are remembered: a sample's metrics ask for them in turn
 
 
@@ -72,7 +74,9 @@ class Classifier:
         return score
 
     def _probabilities(self, text: str) -> Mapping[str, float]:
-        (scores,) = self._pipeline([text], truncation=True)
+        asked = self._pipeline
+        longest = most_tokens(asked.tokenizer, asked.model.config)
+        (scores,) = asked([text], truncation=True, max_length=longest)
         return {one["label"]: float(one["score"]) for one in scores}
 
     @cached_property
@@ -82,17 +86,19 @@ class Classifier:
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            return pipeline(
+            made = pipeline(
                 "text-classification", model=str(self.folder), top_k=None, device=device
             )
         except (OSError, ValueError) as error:
             raise DataError(
                 f"the classifier {self.folder} cannot be loaded: {' '.join(str(error).split())}"
             ) from None
+        check_tokenizer(made.tokenizer, str(self.folder))
+        return made
 
 
 def _labels(path: Path) -> tuple[str, ...]:
-    """The labels that a config.json names, in their order; without names there are two.
+    """The labels that a config.json names, in their order; LABEL_0 and so on without names.
 
     Raises DataError for a model that is no classifier of texts: transformers would put random
     weights in the place of those that are missing.
@@ -108,7 +114,9 @@ def _labels(path: Path) -> tuple[str, ...]:
             f"{path} is not of a classifier: architectures: expected a class for sequence "
             f"classification, found {classes!r:.80}."
         )
-    labels = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+    number = config.get("num_labels")
+    named = range(number if isinstance(number, int) and 0 < number <= _MOST_LABELS else 2)
+    labels = config.get("id2label") or {str(place): f"LABEL_{place}" for place in named}
     if not isinstance(labels, dict) or not all(key.isdecimal() for key in labels):
         raise DataError(f"{path}: id2label: expected a label for each number, found {labels!r:.80}")
     return tuple(str(labels[key]) for key in sorted(labels, key=int))

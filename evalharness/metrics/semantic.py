@@ -16,10 +16,9 @@ from typing import Any
 from evalharness.errors import DataError, UsageError
 from evalharness.metrics.aggregation import mean
 from evalharness.metrics.responses import mean_over_draws
+from evalharness.metrics.text_models import check_tokenizer, most_tokens
 from evalharness.records import Metric, Sample
 
-_UNLIMITED = 1_000_000  # tokenizers that know no length say a larger one
-_SPECIAL_POSITIONS = 2  # which some models have beyond the tokens that they take
 _KEPT = 64  # scores that are remembered, so that the three metrics of a sample cost one
 
 
@@ -107,24 +106,23 @@ def _states(encoder: Encoder, text: str) -> tuple[Any, Any]:
 def _load(encoder: Encoder) -> tuple[Any, Any, int]:
     """Tokenizer, model and the most tokens that it takes.
 
-    Raises DataError for a model that cannot be loaded, UsageError for a layer that it lacks.
+    Raises DataError for a model that cannot be loaded or has no tokenizer, UsageError for a layer
+    that it lacks.
     """
     import torch
     from transformers import AutoModel, AutoTokenizer
 
     with_advice = _advice(encoder.model)
     tokenizer = with_advice(AutoTokenizer.from_pretrained, revision=encoder.revision)
+    check_tokenizer(tokenizer, encoder.model)
     model = with_advice(AutoModel.from_pretrained, revision=encoder.revision)
     if model.config.is_encoder_decoder:
         model = model.get_encoder()
     layers = model.config.num_hidden_layers
     if not 1 <= encoder.layer <= layers:
         raise UsageError(f"the model {encoder.model} has layers 1 to {layers}, no {encoder.layer}.")
-    longest = tokenizer.model_max_length
-    if longest > _UNLIMITED:
-        longest = getattr(model.config, "max_position_embeddings", 512) - _SPECIAL_POSITIONS
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return tokenizer, model.eval().to(device), longest
+    return tokenizer, model.eval().to(device), most_tokens(tokenizer, model.config)
 
 
 def embedding_similarity(model: str, revision: str | None = None) -> Metric:

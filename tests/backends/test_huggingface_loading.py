@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from evalharness.backends import open_backend
 from evalharness.backends.huggingface import quantisation
+from evalharness.backends.huggingface.kinds import kind_of
+from evalharness.backends.huggingface.tokens import library_tokenizer
 from evalharness.errors import DataError, UsageError
 from evalharness.records import (
     Failure,
@@ -350,6 +353,25 @@ def test_a_folder_without_any_tokenizer_is_refused_before_any_work(checkpoint: P
         (checkpoint / file).unlink()
     with pytest.raises(DataError, match="tokenizer"):
         open_backend(f"hf:{checkpoint}")
+
+
+@pytest.mark.parametrize(
+    ("config", "name"), [("BertConfig", "BertTokenizer"), ("T5Config", "T5Tokenizer")]
+)
+def test_a_tokenizer_of_special_tokens_alone_is_refused(
+    tmp_path: Path, config: str, name: str
+) -> None:
+    """Transformers 5 makes one where the files are missing, to which every text is unknown."""
+    getattr(transformers, config)().save_pretrained(str(tmp_path))
+    with pytest.raises(DataError, match=f"{name}, are missing: it has special tokens alone"):
+        library_tokenizer(tmp_path, trust_remote_code=False)
+
+
+def test_a_model_without_a_layer_that_predicts_words_is_said_to_be_one() -> None:
+    """It was taken for a slip in the name: "Did you mean 'BertLMHeadModel'?"."""
+    config = transformers.BertConfig(architectures=["BertModel"])
+    with pytest.raises(DataError, match=r"'BertModel' is none.*no layer that predicts words"):
+        kind_of(config, "config.json")
 
 
 # --- Quantised checkpoints -----------------------------------------------------------------------

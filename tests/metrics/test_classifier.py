@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,26 @@ def test_a_folder_without_a_configuration_is_a_data_error(
         DataError, match=r"config\.json.*(cannot be read|not of a classifier|a label for each)"
     ):
         Classifier(tmp_path)
+
+
+def test_labels_without_names_are_as_many_as_the_configuration_says(tmp_path: Path) -> None:
+    """Only the first two had figures."""
+    (tmp_path / "config.json").write_text(CLASSES + ', "num_labels": 3}')
+    assert Classifier(tmp_path).labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_a_long_text_is_cut_at_what_the_model_takes(folder: Path) -> None:
+    """Its tokenizer names no length, so that 512 positions were not enough: an IndexError."""
+    assert Classifier(folder).probabilities("The fox. " * 300)["Toxic"] > 0.7
+
+
+def test_a_classifier_without_the_files_of_its_tokenizer_is_a_data_error(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folder / name, tmp_path / name)
+    with pytest.raises(DataError, match="without the files of its tokenizer"):
+        Classifier(tmp_path).probabilities("Some text.")
 
 
 def test_a_classifier_without_weights_is_a_data_error(tmp_path: Path) -> None:

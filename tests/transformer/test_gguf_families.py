@@ -138,7 +138,8 @@ def test_a_file_gives_what_transformers_own_reader_gives(
     assert ours.state_dict().keys() == expected.keys()
     for name, weight in ours.state_dict().items():
         assert torch.equal(weight, expected[name]), name
-    assert torch.equal(logits(ours), logits(theirs))
+    # Their epsilon has the digits of float32, which some processors' kernels see.
+    torch.testing.assert_close(logits(ours), logits(theirs))
     found, read = said(ours.config), said(theirs.config)
     for name in found.keys() & read.keys() - UNREAD:
         # The epsilon of a norm is a float32 in the file, and was written shorter in the original.

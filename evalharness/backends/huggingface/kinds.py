@@ -40,9 +40,12 @@ def kind_of(config: Any, where: str) -> Kind:
             return kind
     every = [name for names in known.values() for name in names]
     first = named[0] if named else "(none named)"
+    advice = did_you_mean(first, every)
+    if first.endswith("Model"):
+        advice = " A model of that name has no layer that predicts words, as encoders for search."
     raise DataError(
         f"{where}: the class {first!r} is none that writes or scores texts: hf: knows "
-        f"the classes of {', '.join(AUTO_CLASSES.values())}.{did_you_mean(first, every)}"
+        f"the classes of {', '.join(AUTO_CLASSES.values())}.{advice}"
     )
 
 

@@ -264,7 +264,11 @@ def _lacks_attention(error: Exception) -> bool:
 def _check_names(found: FoundModel, problems: dict[str, Any]) -> None:
     """Raises DataError for weights that the files lack or have in other shapes."""
     if missing := sorted(problems["missing_keys"]):
-        raise DataError(f"{found.folder}: the weight {missing[0]!r} is missing.")
+        raise DataError(
+            f"{found.folder}: the weight {missing[0]!r} is missing. A file of the checkpoint may "
+            f"be, or its weights are of another class than {found.architecture}, which config.json "
+            "names: fetch or save the checkpoint again."
+        )
     for name, theirs, ours in sorted(problems["mismatched_keys"]):
         raise DataError(
             f"{found.folder}: by config.json, the weight {name!r} should have the shape "

@@ -20,6 +20,7 @@ from evalharness.transformer.tokenizer import (
     end_tokens,
     start_token,
 )
+from evalharness.words import knows_words
 
 
 def read_tokenizer(
@@ -47,13 +48,19 @@ def library_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
         with quiet(), warnings.catch_warnings():
             # Marian's recommends a package whose result it does not use.
             warnings.simplefilter("ignore")
-            return AutoTokenizer.from_pretrained(
+            tokenizer = AutoTokenizer.from_pretrained(
                 str(folder), trust_remote_code=trust_remote_code, local_files_only=True
             )
     except Exception as error:  # every tokenizer has errors of its own
         raise DataError(
             f"{folder} has no tokenizer that transformers can read: {said(error)} {_advice(folder)}"
         ) from None
+    if not knows_words(tokenizer):
+        raise DataError(
+            f"{folder}: the files of its tokenizer, a {type(tokenizer).__name__}, are missing: "
+            f"it has special tokens alone. {_advice(folder)}"
+        )
+    return tokenizer
 
 
 def _advice(folder: Path) -> str:
