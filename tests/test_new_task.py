@@ -107,6 +107,14 @@ def test_what_is_wrong_with_texts_is_found(
     assert detail in found[name]
 
 
+def test_what_compares_likelihoods_has_no_perfect_score(tmp_path: Path) -> None:
+    """It was said to be 0, and that every sample had a right answer."""
+    new_task("mine", "likelihood-pairs", tmp_path)
+    found = {one.name: one.detail for one in check_plugins(tmp_path / "mine.py")}
+    assert found["metrics"] == "prefers_first: the first text likeliest 1, another 0"
+    assert found["right answers"].startswith("none needs one")
+
+
 def test_a_path_without_plugins_is_an_error_with_the_nearest_file(tmp_path: Path) -> None:
     new_task("mine", "generation", tmp_path)
     with pytest.raises(UsageError, match=r"Did you mean 'mine\.py'"):

@@ -130,16 +130,20 @@ def _targets(task: PreparedTask) -> Checked:
     without = [sample.id for sample in task.samples if not _has_target(sample)]
     if without:
         return f"{len(without)} samples have no right answer, the first {without[0]!r}", ""
+    if not any(map(_needs_target, task.samples)):
+        return "", "none needs one, for what is looked at is how likely texts are"
     return "", "every sample has one"
 
 
 def _has_target(sample: Sample) -> bool:
-    """Texts whose likelihoods are compared, or that are scored as a whole, need none."""
     if isinstance(sample.requests[0], Generation):
         return any(one.strip() for one in (*sample.references, sample.target))
-    if sample.target:
-        return bool(sample.gold)
-    return True
+    return bool(sample.gold) or not _needs_target(sample)
+
+
+def _needs_target(sample: Sample) -> bool:
+    """Texts whose likelihoods are compared, or that are scored as a whole, need none."""
+    return isinstance(sample.requests[0], Generation) or bool(sample.target)
 
 
 def _joins(task: PreparedTask) -> Checked:
@@ -194,18 +198,22 @@ def _scores(task: PreparedTask) -> Checked:
     some = _first(task)
     best = _measured(some, _perfect)
     worst = _measured(some, _empty)
-    name = task.task.metrics[0].name
+    primary = task.task.metrics[0]
+    right = any(map(_needs_target, some.samples))
     undefined = []
     for metric in task.task.metrics:
         high, low = best.metrics[metric.name].value, worst.metrics[metric.name].value
         if high is None or low is None:
             undefined.append(metric.name)
-        elif problem := _score_problem(metric, high, low):
+        elif right and (problem := _score_problem(metric, high, low)):
             return problem, ""
-    if name in undefined:
-        return f"{name}, the primary one, is undefined for perfect or for empty answers", ""
-    shown = f"{name}: perfect {_shown(best, name)}, empty {_shown(worst, name)}"
-    return "", shown + (f"; undefined for one of them: {', '.join(undefined)}" if undefined else "")
+    if primary.name in undefined:
+        return f"{primary.name}, the primary one, is undefined for perfect or for empty answers", ""
+    names = ("perfect", "empty") if right else ("the first text likeliest", "another")
+    values = (_shown(found, primary.name) for found in (best, worst))
+    shown = ", ".join(map(" ".join, zip(names, values, strict=True)))
+    more = f"; undefined for one of them: {', '.join(undefined)}" if undefined else ""
+    return "", f"{primary.name}: {shown}{more}"
 
 
 def _score_problem(metric: Metric, best: float, worst: float) -> str:
@@ -247,18 +255,19 @@ def _result(task: PreparedTask, outcomes: Sequence[Outcome]) -> TaskResult:
 
 
 def _perfect(sample: Sample, index: int) -> Outcome:
-    """The right answer: a reference, or the right option likeliest."""
+    """The right answer: a reference, or the right option likeliest; the first where none is."""
     if isinstance(sample.requests[index], Generation):
         text = next(iter(sample.references), sample.target)
         return GenerationResponse(f" {text}\n", "stop")
-    return LogLikelihoodResponse(-1.0 if index in sample.gold else -100.0, 1, index in sample.gold)
+    likeliest = index in (sample.gold or (0,))
+    return LogLikelihoodResponse(-1.0 if likeliest else -100.0, 1, likeliest)
 
 
 def _empty(sample: Sample, index: int) -> Outcome:
     """No text at all, or a wrong option likeliest."""
     if isinstance(sample.requests[index], Generation):
         return GenerationResponse("", "end")
-    return LogLikelihoodResponse(-100.0 if index in sample.gold else -1.0, 1, False)
+    return LogLikelihoodResponse(-100.0 if index in (sample.gold or (0,)) else -1.0, 1, False)
 
 
 def _shown(result: TaskResult, name: str) -> str:

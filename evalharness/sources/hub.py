@@ -126,9 +126,13 @@ class HubDataset:
 
 
 def _reason(error: BaseException) -> str:
-    """Type and message of an error and of its cause, on one line."""
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return f"{reason.rstrip('.')}: {_reason(error.__cause__)}" if error.__cause__ else reason
+    """Type and message of an error and of its causes, on one line, each once."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
+    if error.__cause__ is None:
+        return reason
+    cause = _reason(error.__cause__)
+    # A library that passes an error on says the same again.
+    return cause if cause.startswith(reason) else f"{reason}: {cause}"
 
 
 @cache

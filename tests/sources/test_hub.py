@@ -438,6 +438,8 @@ except UnreachableError as error:
         check=False,
     )
     assert done.stdout.startswith("the data set some/set/test cannot be loaded (ConnectError: ")
+    # httpx passes on httpcore's error with the same words.
+    assert done.stdout.count("ConnectError") == 1
     assert "Retrying" not in done.stderr
 
 
