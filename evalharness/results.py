@@ -168,6 +168,7 @@ class ModelResult(_Record):
     max_length: int
     series: str = ""
     step: int | None = None
+    quantisation: str = ""
 
 
 class Results(_Record):

@@ -51,6 +51,7 @@ from evalharness.records import (
 )
 from evalharness.transformer.adapters import adapted, read_adapter
 from evalharness.transformer.config import read_config
+from evalharness.transformer.gguf import quantisation_before
 from evalharness.transformer.model import Transformer
 from evalharness.transformer.tokenizer import Tokenizer
 from evalharness.transformer.weights import check_weights, load_transformer, weight_files
@@ -131,6 +132,7 @@ class BuiltinBackend(PromptBackend):
             max_length=self._config.max_length,
             series=spec.series,
             step=spec.step,
+            quantisation=quantisation_before(folder),
         )
 
     @property

@@ -79,7 +79,8 @@ def diagnose_model(spec: str) -> Check:
         return
     model = backend.model
     facts = f"{model.architecture}, {model.parameters:,} parameters, {model.dtype}, {model.device}"
-    yield Finding("checkpoint", True, facts)
+    quantised = f", weights quantised: {model.quantisation}" if model.quantisation else ""
+    yield Finding("checkpoint", True, f"{facts}{quantised}")
     if not model.reusable:
         yield Finding("answers", True, "are computed by no model: there is nothing to compare")
     elif isinstance(backend, BuiltinBackend):

@@ -51,6 +51,7 @@ def print_model(spec: str, output_format: str) -> None:
     }
     if found.folder is not None:
         facts |= {
+            "quantisation": model.quantisation or "none",
             "chat_template": found.has_chat_template,
             "licence": found.licence or None,
             "folder": str(found.folder),

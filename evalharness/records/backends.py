@@ -18,6 +18,8 @@ class Model:
                  store. Baselines look at the whole sample and are asked again instead.
     series       the spec with wildcards that it was found by, or ""
     step         of the training, where it is one of a series and its name has a number
+    quantisation how the weights of its files are quantised, such as "bitsandbytes, 4 bits"; ""
+                 where they are not, or nobody says
     """
 
     spec: str
@@ -31,6 +33,7 @@ class Model:
     reusable: bool = True
     series: str = ""
     step: int | None = None
+    quantisation: str = ""
 
 
 class Backend(Protocol):

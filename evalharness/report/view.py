@@ -374,7 +374,7 @@ def _model(run: ComparedRun) -> tuple[str, ...]:
         short(model.spec),
         short(model.architecture),
         amount(model.parameters) if model.parameters else "–",
-        short(model.dtype),
+        short(", ".join(filter(None, (model.dtype, model.quantisation)))),
         ", ".join(dict.fromkeys(short(part.results.model.device) for part in parts)),
         amount(model.max_length) if model.max_length else "–",
         short(model.fingerprint[:12]),

@@ -186,11 +186,20 @@ def _architecture(file: Values) -> str:
 
 def _check_features(family: Family, values: Values) -> None:
     """Raises DataError for what the family's class in transformers, or the model here, lacks."""
+    quantised = values.get("quantization_config")
+    if quantised:
+        raise values.unknown(f"quantised weights ({_method(quantised)})")
     unread = {key: value for key, value in NEUTRAL.items() if key not in family.defaults}
     for key, neutral in {**unread, **family.fixed}.items():
         value = values.get(key)
         if key in values and value != neutral and (value or neutral):
             raise values.unknown(f"{key!r} as {value!r} here")
+
+
+def _method(quantised: Any) -> str:
+    """The name of the method in `quantization_config`, whatever a stranger put there."""
+    named = quantised.get("quant_method") if isinstance(quantised, dict) else None
+    return repr(named) if isinstance(named, str) else "quantization_config"
 
 
 def _optional(values: Values, key: str) -> int | None:

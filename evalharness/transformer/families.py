@@ -26,7 +26,6 @@ NEUTRAL: Mapping[str, Any] = {
     "layer_types": None,
     "mlp_bias": False,
     "partial_rotary_factor": 1.0,
-    "quantization_config": None,
     "rope_local_base_freq": None,
     "rotary_pct": 1.0,
     "sliding_window": None,

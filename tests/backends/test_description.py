@@ -83,6 +83,7 @@ def test_a_checkpoint_is_shown_with_its_fingerprint_and_files(workplace: Workpla
     table = workplace("models", "show", "builtin:checkpoint")
     assert "licence:        not stated" in table.stdout  # a control character is no YAML
     assert f"parameters:     {shown['parameters']:,}" in table.stdout
+    assert "quantisation:   none" in table.stdout
 
 
 def test_the_catalogue_is_listed_with_licences(workplace: Workplace) -> None:

@@ -396,6 +396,43 @@ def test_a_quantised_checkpoint_names_the_package_that_it_needs(
         open_backend(f"hf:{checkpoint}")
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (None, "None"),
+        ({}, "None"),
+        ({"quant_method": "fp8"}, "fp8"),
+        ({"quant_method": "gptq", "bits": 4}, "gptq, 4 bits"),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bitsandbytes, 8 bits"),
+        ({"load_in_4bit": True}, "bitsandbytes, 4 bits"),
+    ],
+)
+def test_how_weights_are_quantised_is_read_from_the_configuration(settings: Any, said: str) -> None:
+    config = transformers.LlamaConfig()
+    config.quantization_config = settings
+    assert str(quantisation.quantisation_of(config)) == said
+
+
+@pytest.mark.parametrize(("method", "advice"), [("gpqt", "Did you mean 'gptq'"), (5, "Update")])
+def test_a_method_that_nobody_knows_is_refused_before_any_work(
+    checkpoint: Path, method: Any, advice: str
+) -> None:
+    """Transformers loads such weights as if they were not quantised, with a warning."""
+    change(checkpoint / "config.json", quantization_config={"quant_method": method})
+    with pytest.raises(DataError, match=f"'{method}', which transformers does not know.*{advice}"):
+        open_backend(f"hf:{checkpoint}")
+
+
+def test_the_record_of_a_model_says_how_its_weights_are_quantised(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of two models called both float32, and one had lost most of its bits."""
+    monkeypatch.setattr(quantisation, "find_spec", lambda _: object())
+    assert open_backend(f"hf:{checkpoint}").model.quantisation == ""
+    change(checkpoint / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    assert open_backend(f"hf:{checkpoint}").model.quantisation == "gptq, 4 bits"
+
+
 def test_what_transformers_says_of_a_quantised_checkpoint_is_one_paragraph(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,6 +346,15 @@ def test_the_banner_names_the_tasks_that_a_limit_may_have_cut() -> None:
     assert "Partial runs" not in rendered([run("m", tasks, limit=1000)], title="x")
 
 
+def test_the_page_says_how_weights_were_quantised() -> None:
+    """A model that had lost most of its bits was float32, as the one beside it."""
+    record, results = run("whole", {"task": task({"acc": metric(0.5, (0.4, 0.6))})})
+    model = results.model.model_copy(update={"quantisation": "bitsandbytes, 4 bits"})
+    quantised = record, results.model_copy(update={"model": model})
+    text = Page(rendered([quantised], title="t")).text
+    assert "float32, bitsandbytes, 4 bits" in text
+
+
 def test_the_page_says_in_what_form_models_were_asked_and_whose_thinking_did_not_end() -> None:
     """Runs of one model as text and as chats looked the same, since they are compared."""
     scores = {"acc": metric(0.5, (0.4, 0.6))}

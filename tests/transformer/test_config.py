@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[str, Values, str]] = {
     "quantised": (
         "LlamaForCausalLM",
         {"quantization_config": {"quant_method": "gptq"}},
-        "'quantization_config'",
+        r"quantised weights \('gptq'\)",
     ),
     "rope type": (
         "LlamaForCausalLM",

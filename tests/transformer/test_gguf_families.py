@@ -17,10 +17,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
 from evalharness.errors import DataError
-from evalharness.transformer.gguf import converted
+from evalharness.transformer.gguf import converted, quantisation_before
 from evalharness.transformer.gguf import rope as gguf_rope
 from evalharness.transformer.gguf.architectures import FREQUENCIES, Rotation
 from evalharness.transformer.gguf.reading import GgufFile, Tensor
+from evalharness.transformer.gguf.weights import PLAIN
 from tests import gguf_files
 from tests.gguf_files import llama3_factors, write_gguf
 from tests.gguf_models import FAMILIES, ROPES, make
@@ -132,6 +133,9 @@ def test_a_file_gives_what_transformers_own_reader_gives(
     model = make(family, **{"head_dim": 64, **wide, **heads, **READABLE[family]})
     write_gguf(tmp_path / "tiny.gguf", model, kind=kind)
     folder = convert(tmp_path / "tiny.gguf")
+    # What is left of it: the converted weights are as if they had never been quantised.
+    quantised = quantisation_before(folder)
+    assert quantised == ("" if kind in PLAIN else f"GGUF {kind.name}")
     ours = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval()
     theirs = theirs_from_gguf(tmp_path / "tiny.gguf")
     expected = theirs.state_dict()

@@ -19,7 +19,11 @@ from evalharness.backends.huggingface.kinds import (
     own_class_is_known,
 )
 from evalharness.backends.huggingface.options import HuggingfaceOptions
-from evalharness.backends.huggingface.quantisation import check_package, quantisation_of
+from evalharness.backends.huggingface.quantisation import (
+    Quantisation,
+    check_method,
+    quantisation_of,
+)
 from evalharness.backends.settings import (
     check_unchanged,
     checkpoint_options,
@@ -33,6 +37,7 @@ from evalharness.backends.spec import ModelSpec
 from evalharness.engine.memory import is_out_of_memory
 from evalharness.errors import DataError, UsageError
 from evalharness.records import Model
+from evalharness.transformer.gguf import quantisation_before
 from evalharness.transformer.values import Values
 from evalharness.transformer.weights import tensors_of, weight_files
 
@@ -52,7 +57,7 @@ class FoundModel:
 
     config        transformers' PreTrainedConfig
     attention     name of the attention in transformers
-    quantisation  the method by which the weights are quantised, or None
+    quantisation  how the weights are quantised, or None
     files         sha256 of every file by its path, adapter and chat template included
     """
 
@@ -65,7 +70,7 @@ class FoundModel:
     device: torch.device
     dtype: torch.dtype
     attention: str
-    quantisation: str | None
+    quantisation: Quantisation | None
     files: dict[str, str]
 
     def in_other_batches(self) -> "FoundModel":
@@ -81,7 +86,7 @@ class FoundModel:
             "backend": f"hf {HUGGINGFACE_VERSION}, transformers {transformers.__version__}",
             "kind": self.kind,
             "dtype": dtype_name(self.dtype),
-            "quantisation": str(self.quantisation),
+            "quantisation": str(self.quantisation and self.quantisation.method),
             "max_length": str(max_length),
             "thinking": self.options.thinking or "",
         }
@@ -103,6 +108,7 @@ class FoundModel:
             max_length=max_length,
             series=self.spec.series,
             step=self.spec.step,
+            quantisation=str(self.quantisation or quantisation_before(self.folder)),
         )
 
 
@@ -122,7 +128,7 @@ def find_model(spec: ModelSpec) -> FoundModel:
     config = read_config(folder, options.trust_remote_code)
     kind = kind_of(config, str(folder / "config.json"))
     quantisation = quantisation_of(config)
-    check_package(quantisation, str(folder))
+    check_method(quantisation, str(folder))
     device = choose_device(options.device)
     for path in weight_files(folder):
         for _ in tensors_of(path):

@@ -1,11 +1,12 @@
-"""Quantised checkpoints: which package transformers needs for each method."""
+"""Quantised checkpoints: by which method, and which package transformers needs for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
-from evalharness.errors import DataError
+from evalharness.errors import DataError, did_you_mean
 
 # Method in quantization_config -> (module that is imported, package that brings it). Methods that
 # are not named here need nothing else, or transformers says itself what they need.
@@ -30,29 +31,60 @@ _PACKAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def quantisation_of(config: Any) -> str | None:
-    """The method by which the checkpoint's weights are quantised, or None."""
+@dataclass(frozen=True, slots=True)
+class Quantisation:
+    """How the weights of a checkpoint are quantised.
+
+    method  as quantization_config names it
+    bits    of a weight; None where it does not say in the usual way
+    """
+
+    method: str
+    bits: int | None
+
+    def __str__(self) -> str:
+        return self.method if self.bits is None else f"{self.method}, {self.bits} bits"
+
+
+def quantisation_of(config: Any) -> Quantisation | None:
+    """What config.json says of it, or None."""
     settings = getattr(config, "quantization_config", None)
-    if settings is None:
+    if not settings:
         return None
     values = settings if isinstance(settings, dict) else settings.to_dict()
-    method = values.get("quant_method")
-    if method is None and (values.get("load_in_8bit") or values.get("load_in_4bit")):
-        return "bitsandbytes"  # as the first such checkpoints say it
-    return str(getattr(method, "value", method))
+    method, bits = values.get("quant_method"), values.get("bits")
+    for number in (4, 8):
+        if values.get(f"load_in_{number}bit"):
+            method, bits = method or "bitsandbytes", number  # the first ones name no method
+    return Quantisation(str(getattr(method, "value", method)), bits if type(bits) is int else None)
 
 
-def check_package(method: str | None, where: str) -> None:
-    """Raises DataError naming the package that a quantised checkpoint needs and that is absent."""
-    if method is None or method not in _PACKAGES:
+def check_method(found: Quantisation | None, where: str) -> None:
+    """Raises DataError for a method that nobody knows, and where its package is not installed."""
+    if found is None:
         return
-    module, package = _PACKAGES[method]
+    known = {*_known_methods(), *_PACKAGES}
+    if found.method not in known:
+        raise DataError(
+            f"{where}: config.json says that the weights are quantised by {found.method!r}, which "
+            f"transformers does not know.{did_you_mean(found.method, known)} Update transformers, "
+            "or benchmark the checkpoint that was not quantised."
+        )
+    if found.method not in _PACKAGES:
+        return
+    module, package = _PACKAGES[found.method]
     if not is_installed(module):
         raise DataError(
-            f"{where}: the weights are quantised ({method}), and the package {package!r}, which "
+            f"{where}: the weights are quantised ({found}), and the package {package!r}, which "
             f"computes with such weights, is not installed. Install it (pip install {package}) or "
             "benchmark the checkpoint that was not quantised."
         )
+
+
+def _known_methods() -> Iterable[str]:
+    from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
+
+    return map(str, AUTO_QUANTIZATION_CONFIG_MAPPING)
 
 
 def is_installed(module: str) -> bool:

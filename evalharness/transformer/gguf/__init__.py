@@ -17,10 +17,12 @@ from evalharness.cache import writing_to_the_cache
 from evalharness.transformer.gguf.configuration import architecture_of, configuration
 from evalharness.transformer.gguf.reading import read_gguf
 from evalharness.transformer.gguf.tokenizer import write_tokenizer
-from evalharness.transformer.gguf.weights import find_weights, write_weights
+from evalharness.transformer.gguf.weights import find_weights, quantisation, write_weights
 
 # Raised when a change of this package changes what a conversion gives.
-CONVERTER_VERSION = 2
+CONVERTER_VERSION = 3
+# Beside the files that transformers reads, which it must not change.
+_QUANTISATION = "quantisation.txt"
 
 
 def converted_folder(digest: str, cache: Path) -> Path:
@@ -63,6 +65,14 @@ def _convert(path: Path, folder: Path) -> None:
     dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
     config["dtype"] = str(dtype).removeprefix("torch.")
     (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    (folder / _QUANTISATION).write_text(quantisation(file), encoding="utf-8")
+
+
+def quantisation_before(folder: Path) -> str:
+    """How the weights of the GGUF file were quantised of which the folder was made; "" if not."""
+    path = folder / _QUANTISATION
+    kinds = path.read_text(encoding="utf-8") if path.exists() else ""
+    return f"GGUF {kinds}" if kinds else ""
 
 
 def _let_all_read(folder: Path) -> None:

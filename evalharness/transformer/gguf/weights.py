@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,15 @@ class Weight:
     @property
     def size(self) -> int:
         return math.prod(self.tensor.shape) * self.dtype.itemsize
+
+
+def quantisation(file: GgufFile) -> str:
+    """The kinds of the quantised tensors, that of most elements first; "" where there are none."""
+    elements: Counter[str] = Counter()
+    for tensor in file.tensors.values():
+        if tensor.kind not in PLAIN:
+            elements[tensor.kind.name] += math.prod(tensor.shape)
+    return ", ".join(kind for kind, _ in elements.most_common())
 
 
 def values(file: GgufFile, tensor: Tensor) -> torch.Tensor:
