@@ -311,7 +311,21 @@ def make_seq2seq(folder: Path, name: str, **sizes: Any) -> PreTrainedModel:
     if architecture == "MarianMTModel":
         padding = tokenizer.pad_token_id
         values |= {"pad_token_id": padding, "decoder_start_token_id": padding, "eos_token_id": 0}
-    return save_random(folder, architecture, tokenizer, values)
+    model = save_random(folder, architecture, tokenizer, values)
+    if architecture == "MarianMTModel":
+        _convert_padding(model)
+        model.save_pretrained(str(folder))
+    return model
+
+
+def _convert_padding(model: PreTrainedModel) -> None:
+    """As checkpoints converted from Marian have it: no word has a score as high as the padding,
+    which the settings of generation forbid.
+    """
+    padding = model.config.pad_token_id
+    model.final_logits_bias.sub_(30.0)
+    model.final_logits_bias[0, padding] = 0.0
+    model.generation_config.bad_words_ids = [[padding]]
 
 
 def seq2seq_spec(folder: Path, name: str) -> str:

@@ -120,9 +120,18 @@ class Reference:
         first = next(i for i in range(len(labels)) if labels[i : i + len(own)] == own)
         with torch.inference_mode():
             found = self.model(**self.source(prompt), labels=torch.tensor([labels]))
-        rows = found.logits[0].log_softmax(-1)
+        rows = self.log_probabilities(found.logits[0])
         places = range(first, first + len(own))
         return sum(float(rows[place, labels[place]]) for place in places), len(own)
+
+    def log_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Without what is never written: "before the softmax, so that the probabilities of other
+        'legal' tokens are not super low" (of Marian's padding, transformers' issue 5134).
+        """
+        banned = [word[0] for word in self.model.generation_config.bad_words_ids or []]
+        allowed = logits.clone()
+        allowed[:, banned] = -torch.inf
+        return allowed.log_softmax(-1)
 
     def text(self, request: Generation, name: str) -> str:
         """What generate() writes when it is told the language as the documentation of each says."""
@@ -181,6 +190,47 @@ def test_a_draw_depends_on_request_and_seed_alone(tmp_path: Path, name: str) -> 
     together = [written(one).text for one in ask(spec, [*WRITTEN, *drawn])][len(WRITTEN) :]
     assert together == [written(ask(spec, [one])[0]).text for one in drawn]
     assert len(set(together)) > 3
+
+
+# --- Tokens that are never written ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lost", [{"bad_words_ids": None}, {"bad_words_ids": [["x"], 3, [1, 2]]}])
+def test_marians_padding_is_forbidden_also_where_the_settings_have_lost_it(
+    tmp_path: Path, lost: dict[str, Any]
+) -> None:
+    """Its score is higher than that of every word: texts were empty, and words next to
+    impossible.
+    """
+    make_seq2seq(tmp_path, "Marian")
+    expected = ask(seq2seq_spec(tmp_path, "Marian"), [*SCORED, *WRITTEN])
+    change(tmp_path / "generation_config.json", **lost)
+    assert any(written(one).text for one in expected[len(SCORED) :])
+    found = ask(seq2seq_spec(tmp_path, "Marian"), [*SCORED, *WRITTEN])
+    numbers = slice(0, len(SCORED)), slice(len(SCORED), None)
+    assert [scored(one).log_probability for one in found[numbers[0]]] == [
+        scored(one).log_probability for one in expected[numbers[0]]
+    ]
+    assert [written(one).text for one in found[numbers[1]]] == [
+        written(one).text for one in expected[numbers[1]]
+    ]
+
+
+def test_what_a_checkpoint_forbids_is_never_written(tmp_path: Path) -> None:
+    """As by generate(). Older checkpoints say it in config.json."""
+    model = make_seq2seq(tmp_path, "T5")
+    spec = seq2seq_spec(tmp_path, "T5")
+    before = [written(one).text for one in ask(spec, WRITTEN)]
+    tokens = model.generate(**Reference.of(tmp_path, "T5").source(str(WRITTEN[0].prompt)))[0, 1:]
+    banned = [[token] for token in sorted(set(tokens.tolist()) - {1})]
+    change(tmp_path / "generation_config.json", bad_words_ids=banned)
+    reference = Reference.of(tmp_path, "T5")
+    expected = [reference.text(one, "T5") for one in WRITTEN]
+    assert expected[0] != before[0]
+    assert [written(one).text for one in ask(spec, WRITTEN)] == expected
+    change(tmp_path / "generation_config.json", bad_words_ids=None)
+    change(tmp_path / "config.json", bad_words_ids=banned)
+    assert [written(one).text for one in ask(spec, WRITTEN)] == expected
 
 
 # --- Batches change nothing ----------------------------------------------------------------------
@@ -291,7 +341,7 @@ def test_a_long_source_loses_its_shots_and_then_its_beginning(tmp_path: Path, na
     start = next(i for i in range(3) if labels[i : i + len(own)] == own)
     with torch.inference_mode():
         found = reference.model(torch.tensor([left]), labels=torch.tensor([labels])).logits[0]
-    rows = found.log_softmax(-1)
+    rows = reference.log_probabilities(found)
     total = sum(float(rows[start + i, token]) for i, token in enumerate(own))
     assert scored(cut).log_probability == pytest.approx(total, abs=1e-4)
 

@@ -42,7 +42,7 @@ from evalharness.transformer.values import Values
 from evalharness.transformer.weights import tensors_of, weight_files
 
 # Raised by a change that changes answers: it is part of the fingerprint.
-HUGGINGFACE_VERSION = 2
+HUGGINGFACE_VERSION = 3
 # What tokenizers without a tokenizer.json are read from.
 _TOKENIZER_FILES = ("*.model", "*.txt", "*.tiktoken", "*.spm")
 # Requests in a batch where other batches are asked for; the second where the first is usual.

@@ -15,6 +15,7 @@ from evalharness.backends.answers import Asked, Texts, Totals, Work
 from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
+from evalharness.backends.huggingface.forbidden import forbid, forbidden_tokens
 from evalharness.backends.huggingface.forward import Forward, vocabulary_size
 from evalharness.backends.huggingface.languages import direction_of
 from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
@@ -196,7 +197,9 @@ class Seq2seqBackend(PromptBackend):
     def _load(self) -> Forward:
         if self._forward is None:
             started = time.perf_counter()
-            self._forward = Forward(load_model(self._found))
+            model = load_model(self._found)
+            forbid(model, forbidden_tokens(self._found))
+            self._forward = Forward(model)
             self.load_seconds = time.perf_counter() - started
         return self._forward
 
