@@ -6,10 +6,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a model writes around its thinking."""
+    """What a model writes around its thinking.
+
+    spelled_with  the tokens that the marks are made of where each is not a token of its own: text
+                  may stand between these
+    """
 
     opening: str
     closing: str
+    spelled_with: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What the vocabulary of a model with these marks has as tokens of their own."""
+        return self.spelled_with or (self.opening, self.closing)
 
     def opened_by(self, prompt: str) -> bool:
         """Does the text that continues the prompt begin in the middle of the thinking?
@@ -20,8 +30,18 @@ class Marks:
         return prompt.rstrip().endswith(self.opening)
 
 
-# Qwen3, DeepSeek-R1, SmolLM3 and most others; Mistral's models that think.
-_KNOWN = (Marks("<think>", "</think>"), Marks("[THINK]", "[/THINK]"))
+_KNOWN = (
+    Marks("<think>", "</think>"),  # Qwen3, DeepSeek-R1, SmolLM3 and most others
+    Marks("[THINK]", "[/THINK]"),  # Mistral's models that think
+    Marks("<seed:think>", "</seed:think>"),  # Seed-OSS
+    Marks("<|START_THINKING|>", "<|END_THINKING|>"),  # Cohere's Command
+    # gpt-oss: the analysis is a channel of its own, and the answer the final one.
+    Marks(
+        "<|channel|>analysis<|message|>",
+        "<|channel|>final<|message|>",
+        ("<|channel|>", "<|message|>"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +80,7 @@ def find_marks(knows: Callable[[str], bool], template: str | None) -> Marks | No
     A model that neither of them prepares for thinking may write such a mark like any other text.
     """
     for marks in _KNOWN:
-        if (knows(marks.opening) and knows(marks.closing)) or marks.closing in (template or ""):
+        if all(map(knows, marks.tokens)) or marks.closing in (template or ""):
             return marks
     return None
 

@@ -166,7 +166,7 @@ def _add_tokens(tokenizer: FastTokenizer, added: Mapping[str, Any]) -> None:
 
 def _unspoken(tokenizer: FastTokenizer, marks: Marks | None) -> frozenset[int]:
     """Special tokens, which are no part of a text. A model may have the marks among them."""
-    kept = () if marks is None else (marks.opening, marks.closing)
+    kept = () if marks is None else marks.tokens
     return frozenset(
         number
         for number, token in tokenizer.get_added_tokens_decoder().items()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer
+from transformers import AddedToken, AutoTokenizer
 
 from evalharness.backends import open_backend
 from evalharness.backends.huggingface.tokens import LibraryTokenizer, read_tokenizer
@@ -18,6 +18,7 @@ from evalharness.records import (
     RollingLogLikelihood,
     Sample,
 )
+from evalharness.transformer.thinking import Thinking
 from tests.models import THINKING_TEMPLATE, make_llama, make_thinker
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -46,6 +47,30 @@ def without_tokenizer_json(folder: Path) -> None:
     added = {str(token.pop("id")): token for token in values["added_tokens"]}
     changed = {"tokenizer_class": "GPT2Tokenizer", "unk_token": "</s>"}
     path.write_text(json.dumps({**settings, **changed, "added_tokens_decoder": added}))
+
+
+@pytest.mark.parametrize("library", [False, True])
+def test_the_channels_of_an_answer_stay_in_its_text(tmp_path: Path, library: bool) -> None:
+    """gpt-oss thinks in a channel; its special tokens were left out, and the thinking with the
+    words "analysis" and "assistantfinal" was the answer.
+    """
+    make_llama(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(str(tmp_path))
+    names = ("start", "end", "return", "channel", "message")
+    tokenizer.add_tokens([AddedToken(f"<|{name}|>", special=True) for name in names])
+    tokenizer.save_pretrained(str(tmp_path))
+    if library:
+        without_tokenizer_json(tmp_path)
+    found = read_tokenizer(tmp_path, None, {}, trust_remote_code=False)
+    assert isinstance(found, LibraryTokenizer) == library
+    thought = "<|channel|>analysis<|message|>fox<|end|><|start|>assistant"
+    (tokens,) = found.encode([f"{thought}<|channel|>final<|message|>dog<|return|>"])
+    text = found.decode(tokens)
+    assert text == ("<|channel|>analysis<|message|>foxassistant<|channel|>final<|message|>dog")
+    assert found.thinking_marks is not None
+    answer = Thinking(found.thinking_marks, opened=False).answer_in(text)
+    assert answer is not None
+    assert text[answer:] == "dog"
 
 
 @SCHEMES

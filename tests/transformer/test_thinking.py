@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from evalharness.transformer.thinking import Marks, Thinking, find_marks
 
 MARKS = Marks("<think>", "</think>")
+CHANNELS = Marks(
+    "<|channel|>analysis<|message|>",
+    "<|channel|>final<|message|>",
+    ("<|channel|>", "<|message|>"),
+)
 OPEN = Thinking(MARKS, opened=True)
 CLOSED = Thinking(MARKS, opened=False)
 
@@ -22,6 +27,12 @@ CLOSED = Thinking(MARKS, opened=False)
         (CLOSED, " 4", " 4"),
         (OPEN, "hm\n</think>\n\n4 ", "4 "),
         (OPEN, "<think>hm</think>4", "4"),
+        # What gpt-oss writes, without <|end|> and <|start|>, which are no part of a text.
+        (
+            Thinking(CHANNELS, opened=False),
+            "<|channel|>analysis<|message|>2+2?assistant<|channel|>final<|message|>4",
+            "4",
+        ),
     ],
 )
 def test_the_answer_is_what_follows_the_thinking(
@@ -34,7 +45,13 @@ def test_the_answer_is_what_follows_the_thinking(
 
 @pytest.mark.parametrize(
     ("thinking", "text"),
-    [(CLOSED, "<think>hm"), (OPEN, "hm"), (OPEN, ""), (CLOSED, "<think>a</think>b<think>c")],
+    [
+        (CLOSED, "<think>hm"),
+        (OPEN, "hm"),
+        (OPEN, ""),
+        (CLOSED, "<think>a</think>b<think>c"),
+        (Thinking(CHANNELS, opened=False), "<|channel|>analysis<|message|>2+2?"),
+    ],
 )
 def test_thinking_that_does_not_end_leaves_no_answer(thinking: Thinking, text: str) -> None:
     assert thinking.answer_in(text) is None
@@ -70,5 +87,11 @@ def test_marks_are_those_of_the_vocabulary_or_the_template() -> None:
     assert knows("<think>") is None
     assert knows("<think>", "</think>") == MARKS
     assert knows("[THINK]", "[/THINK]") == Marks("[THINK]", "[/THINK]")
+    for opening, closing in (
+        ("<seed:think>", "</seed:think>"), ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ):  # fmt: skip
+        assert knows(opening, closing) == Marks(opening, closing)
+    assert knows(*CHANNELS.tokens) == CHANNELS
+    assert knows("<|channel|>") is None
     assert find_marks(lambda _: False, "{{ content.split('</think>')[-1] }}") == MARKS
     assert find_marks(lambda _: False, None) is None

@@ -128,7 +128,7 @@ class LibraryTokenizer(TemplateTokenizer):
     def _unspoken_tokens(self) -> frozenset[int]:
         """Special tokens, which are no part of a text. A model may have the marks among them."""
         marks = self.thinking_marks
-        kept = () if marks is None else (marks.opening, marks.closing)
+        kept = () if marks is None else marks.tokens
         added = {
             number for text, number in self._tokenizer.get_added_vocab().items() if text not in kept
         }

@@ -50,7 +50,10 @@ class ServerOptions(BaseModel):
     @property
     def marks(self) -> Marks | None:
         """`thinking_marks` apart, or None where none are given."""
-        return None if self.thinking_marks is None else Marks(*self.thinking_marks.split("..."))
+        if self.thinking_marks is None:
+            return None
+        opening, closing = self.thinking_marks.split("...")
+        return Marks(opening, closing)
 
     @field_validator("thinking_marks")
     @classmethod
