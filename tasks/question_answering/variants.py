@@ -8,21 +8,37 @@ mutual-information:TASK scores each option without its question, too (Brown et a
 et al. 2021), so that options which are likely anyway have no advantage. acc_mutual_info is
 lm-evaluation-harness's.
 
+calibration:TASK asks as TASK does, and has all figures of how sure a model is of its answers.
+
 Data, examples and licence are those of TASK. Its version and that of the way together are the
-version; a way that changes raises `LETTERS_VERSION` or `MUTUAL_INFORMATION_VERSION`.
+version; a way that changes raises `LETTERS_VERSION`, `MUTUAL_INFORMATION_VERSION` or
+`CALIBRATION_VERSION`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evalharness.errors import UsageError
-from evalharness.metrics.calibration import BRIER, ECE
+from evalharness.metrics.calibration import (
+    BRIER,
+    BRIER_OF_THE_ANSWER,
+    ECE,
+    ECE_OF_EQUAL_BINS,
+    MAXIMUM_CALIBRATION_ERROR,
+    SELECTIVE_ACCURACY,
+    SELECTIVE_AREA,
+)
 from evalharness.metrics.multiple_choice import ACCURACY, ACCURACY_MUTUAL_INFORMATION
 from evalharness.records import Metric, Row, Sample, Task, TaskTemplate
 from evalharness.samples import by_letters, with_options_alone
 
 LETTERS_VERSION = 1
 MUTUAL_INFORMATION_VERSION = 1
+CALIBRATION_VERSION = 1
+CALIBRATION = (
+    ECE, ECE_OF_EQUAL_BINS, MAXIMUM_CALIBRATION_ERROR, BRIER, BRIER_OF_THE_ANSWER, SELECTIVE_AREA,
+    SELECTIVE_ACCURACY,
+)  # fmt: skip
 
 
 def letters(name: str, find: Callable[[str], Task]) -> Task:
@@ -46,6 +62,19 @@ def mutual_information(name: str, find: Callable[[str], Task]) -> Task:
         name=f"mutual-information:{name}",
         version=task.version + MUTUAL_INFORMATION_VERSION - 1,
         description=f"{task.description} By what the question adds to each option.",
+    )
+
+
+def calibration(name: str, find: Callable[[str], Task]) -> Task:
+    """The task `name` with its calibration first. Raises UsageError as letters() does."""
+    task = multiple_choice_task("calibration", name, find)
+    own = [metric for metric in task.metrics if metric not in CALIBRATION]
+    return replace(
+        task,
+        name=f"calibration:{name}",
+        version=task.version + CALIBRATION_VERSION - 1,
+        metrics=(*CALIBRATION, *own),
+        description=f"{task.description} How sure a model is, and how often right.",
     )
 
 
@@ -86,5 +115,13 @@ TASKS = (
         examples=("openbookqa",),
         make=mutual_information,
         description="Any multiple choice by what the question adds to each option.",
+    ),
+    TaskTemplate(
+        name="calibration",
+        family="question_answering",
+        argument="TASK",
+        examples=("openbookqa",),
+        make=calibration,
+        description="Any multiple choice with all figures of calibration.",
     ),
 )

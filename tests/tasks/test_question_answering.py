@@ -308,7 +308,16 @@ def test_mutual_information_scores_each_option_alone_too() -> None:
     assert task.task.metrics[0].name == "acc_mutual_info"
 
 
-@pytest.mark.parametrize("template", ["letters", "mutual-information"])
+def test_calibration_asks_as_the_task_does_and_has_its_metrics_once() -> None:
+    task, plain = prepared("calibration:openbookqa--hub", 1), prepared("openbookqa--hub", 1)
+    assert task.samples == plain.samples
+    names = [metric.name for metric in task.task.metrics]
+    assert names[0] == "ece"
+    assert {metric.name for metric in plain.task.metrics} < set(names)
+    assert len(names) == len(set(names)) == 9
+
+
+@pytest.mark.parametrize("template", ["letters", "mutual-information", "calibration"])
 def test_variants_of_what_is_no_multiple_choice_are_refused(template: str) -> None:
     catalogue = find_tasks()
     for name in ("lambada", "squad", "truthfulqa-mc2"):
