@@ -15,7 +15,7 @@ MASKED_MODELS_SCORE_NO_CONTINUATIONS = (
 MASKED_MODELS_WRITE_NOTHING = "a masked model writes no texts; causal and encoder-decoder models do"
 
 
-def decoders_see_later_tokens(architecture: str) -> str:
+def sees_later_tokens(architecture: str) -> str:
     """Of a class that a probe has found out."""
     return (
         f"transformers' {architecture} gives a token another probability when the tokens behind it "

@@ -5,7 +5,8 @@ Its own function is not called, since importing it takes longer than everything 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -34,10 +35,27 @@ class ChatTemplate:
         return variable in self._source
 
     def render(self, messages: Sequence[Message]) -> str:
-        """Raises DataError when the template is broken or refuses the turns."""
+        """Turns as texts; where the template loses the last one, each as a list of one part.
+
+        Templates of models that see images may read parts alone, and pass over a text in silence.
+        Raises DataError when the template is broken, refuses the turns, or leaves them out.
+        """
+        text, last = self._rendered(messages, str), messages[-1].content.strip()
+        # A template that changes a text before it shows it has not lost it.
+        without = [*messages[:-1], replace(messages[-1], content="")]
+        if last in text or self._rendered(without, str) != text:
+            return text
+        of_parts = self._rendered(messages, _parts)
+        if last not in of_parts:
+            raise DataError("the chat template cannot render the prompt: it leaves it out.")
+        return of_parts
+
+    def _rendered(self, messages: Sequence[Message], content: Callable[[str], Any]) -> str:
         try:
             return self._compiled.render(
-                messages=[{"role": turn.role, "content": turn.content} for turn in messages],
+                messages=[
+                    {"role": turn.role, "content": content(turn.content)} for turn in messages
+                ],
                 add_generation_prompt=True,
                 tools=None,
                 documents=None,
@@ -56,6 +74,10 @@ class ChatTemplate:
         environment.globals["raise_exception"] = _raise_exception
         environment.globals["strftime_now"] = _strftime_now
         return environment.from_string(self._source)
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
 
 
 class _GenerationBlock(Extension):

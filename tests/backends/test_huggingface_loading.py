@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from evalharness.backends import open_backend
 from evalharness.backends.huggingface import quantisation
-from evalharness.backends.huggingface.kinds import kind_of
+from evalharness.backends.huggingface.kinds import class_of
 from evalharness.backends.huggingface.tokens import library_tokenizer
 from evalharness.errors import DataError, UsageError
 from evalharness.records import (
@@ -371,7 +371,7 @@ def test_a_model_without_a_layer_that_predicts_words_is_said_to_be_one() -> None
     """It was taken for a slip in the name: "Did you mean 'BertLMHeadModel'?"."""
     config = transformers.BertConfig(architectures=["BertModel"])
     with pytest.raises(DataError, match=r"'BertModel' is none.*no layer that predicts words"):
-        kind_of(config, "config.json")
+        class_of(config, "config.json")
 
 
 # --- Quantised checkpoints -----------------------------------------------------------------------

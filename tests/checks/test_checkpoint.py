@@ -104,7 +104,7 @@ def test_a_doubled_bos_is_found(checkpoint: Path) -> None:
     ("template", "message"),
     [
         ("{% if %}", "cannot render"),
-        ("Nobody asked.", "leaves out what the user says"),
+        ("Nobody asked.", "it leaves it out"),
         ("{{ bos_token }}{{ bos_token }}{{ messages[0].content }}", "BOS stands twice"),
     ],
 )

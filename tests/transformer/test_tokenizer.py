@@ -15,7 +15,8 @@ from evalharness.records import Message
 from evalharness.transformer.tokenizer import Tokenizer
 from tests.models import make_tokenizer
 
-CHAT = (Message("system", "Be brief."), Message("user", "Hello"))
+QUESTION = "Hello"
+CHAT = (Message("system", "Be brief."), Message("user", QUESTION))
 
 
 def save(folder: Path, *, adds_bos: bool = False, template: str | None = None) -> Tokenizer:
@@ -301,6 +302,8 @@ def test_without_a_bos_a_text_starts_with_the_token_that_ends_one(tmp_path: Path
     assert tokenizer.end_tokens == {2, 6}
 
 
+# A template that leaves out what it is given is refused.
+SHOWN = "{{ messages[-1].content }}"
 TEMPLATES = {
     "generation block": (
         "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% else %}"
@@ -330,7 +333,7 @@ TEMPLATES = {
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES.keys())
 def test_a_template_may_use_what_transformers_offers_it(tmp_path: Path, template: str) -> None:
-    save_kind(tmp_path, llama2(), chat_template=template, unk_token="<unk>")
+    save_kind(tmp_path, llama2(), chat_template=template + SHOWN, unk_token="<unk>")
     theirs = AutoTokenizer.from_pretrained(str(tmp_path)).apply_chat_template(
         [{"role": turn.role, "content": turn.content} for turn in CHAT],
         tokenize=False,
@@ -348,12 +351,12 @@ def test_a_broken_template_fails_in_its_own_name(tmp_path: Path, template: str) 
         tokenizer.render(CHAT)
 
 
-NAMED = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "chat"}]
+NAMED = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "chat" + SHOWN}]
 
 
 def test_the_default_of_several_templates_is_taken(tmp_path: Path) -> None:
     save_kind(tmp_path, llama2(), chat_template=NAMED)
-    assert Tokenizer(tmp_path).render(CHAT) == "chat"
+    assert Tokenizer(tmp_path).render(CHAT) == f"chat{QUESTION}"
 
 
 def test_several_templates_without_a_default_ask_for_a_choice(tmp_path: Path) -> None:
@@ -361,19 +364,19 @@ def test_several_templates_without_a_default_ask_for_a_choice(tmp_path: Path) ->
     with pytest.raises(DataError, match=r"tool_use.*chat_template"):
         Tokenizer(tmp_path)
     file = tmp_path / "mine.jinja"
-    file.write_text("mine")
-    assert Tokenizer(tmp_path, file).render(CHAT) == "mine"
+    file.write_text("mine" + SHOWN)
+    assert Tokenizer(tmp_path, file).render(CHAT) == f"mine{QUESTION}"
 
 
 def test_a_template_in_a_file_of_its_own_comes_before_others(tmp_path: Path) -> None:
     save_kind(tmp_path, llama2())
-    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": "processor"}))
-    assert Tokenizer(tmp_path).render(CHAT) == "processor"
-    add_settings(tmp_path, chat_template="settings")
-    assert Tokenizer(tmp_path).render(CHAT) == "settings"
+    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": "processor" + SHOWN}))
+    assert Tokenizer(tmp_path).render(CHAT) == f"processor{QUESTION}"
+    add_settings(tmp_path, chat_template="settings" + SHOWN)
+    assert Tokenizer(tmp_path).render(CHAT) == f"settings{QUESTION}"
     folder = tmp_path / "additional_chat_templates"
     folder.mkdir()
-    (folder / "default.jinja").write_text("additional")
-    assert Tokenizer(tmp_path).render(CHAT) == "additional"
-    (tmp_path / "chat_template.jinja").write_text("file")
-    assert Tokenizer(tmp_path).render(CHAT) == "file"
+    (folder / "default.jinja").write_text("additional" + SHOWN)
+    assert Tokenizer(tmp_path).render(CHAT) == f"additional{QUESTION}"
+    (tmp_path / "chat_template.jinja").write_text("file" + SHOWN)
+    assert Tokenizer(tmp_path).render(CHAT) == f"file{QUESTION}"

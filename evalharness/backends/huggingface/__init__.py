@@ -12,11 +12,11 @@ def open_huggingface(spec: ModelSpec) -> Backend:
     or is of a kind that no backend here is for.
     """
     found = find_model(spec)
-    if found.kind == "causal":
+    if found.model_class.kind == "causal":
         from evalharness.backends.huggingface.causal import CausalBackend
 
         return CausalBackend(found)
-    if found.kind == "masked":
+    if found.model_class.kind == "masked":
         from evalharness.backends.huggingface.masked import MaskedBackend
 
         return MaskedBackend(found)

@@ -7,23 +7,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.backends.answers import Asked, Texts, Totals, causal_jobs, causal_work
+from evalharness.backends.answers import Asked, Texts, Totals, Work, causal_jobs, causal_work
 from evalharness.backends.checkpoint_backend import PromptBackend
 from evalharness.backends.encoding import check_vocabulary
 from evalharness.backends.huggingface.context import context_length
 from evalharness.backends.huggingface.forward import Forward, vocabulary_size
-from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model
+from evalharness.backends.huggingface.loading import FoundModel, check_model, load_model, said
 from evalharness.backends.huggingface.options import refuse_options
 from evalharness.backends.huggingface.packing import Layout, probed_layout
-from evalharness.backends.huggingface.scoring import score_packed, score_padded
+from evalharness.backends.huggingface.scoring import (
+    score_packed,
+    score_padded,
+    sees_no_later_tokens,
+)
 from evalharness.backends.huggingface.token_scoring import packed_tokens, padded_tokens
 from evalharness.backends.huggingface.tokens import read_tokenizer
+from evalharness.backends.refusals import sees_later_tokens
 from evalharness.backends.settings import check_thinking, template_variables
 from evalharness.backends.token_scores import TokenTotals, given_before
 from evalharness.engine.generation import Ends
+from evalharness.engine.memory import is_out_of_memory
 from evalharness.engine.scoring import Score
 from evalharness.engine.token_scores import QueryTokens
 from evalharness.engine.trie import Query
+from evalharness.errors import DataError
 from evalharness.records import Failure, Outcome, Scorable, TokenScores
 
 # Tokens of a pack. On a CPU the mask, which is as wide as it is high, costs more than it saves in
@@ -35,14 +42,19 @@ log = logging.getLogger("evalharness")
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A model, and what its probe has found: how packs are laid out, or None for padded batches."""
+    """A model, and what its probes have found.
+
+    is_causal  does what follows a token depend on the tokens before it alone?
+    layout     how packs are laid out, or None for padded batches
+    """
 
     forward: Forward
+    is_causal: bool
     layout: Layout | None
 
 
 class CausalBackend(PromptBackend):
-    """Scores and generates with a class of AutoModelForCausalLM."""
+    """Scores and generates with a class of AutoModelForCausalLM, or of images and texts."""
 
     def __init__(self, found: FoundModel) -> None:
         """Raises DataError for a checkpoint whose parts do not belong together, and UsageError for
@@ -80,11 +92,18 @@ class CausalBackend(PromptBackend):
         return other
 
     def _score(self, asked: Asked) -> Iterator[tuple[int, Outcome]]:
-        work = causal_work(asked, self.tokenizer, self.model.max_length)
-        totals = Totals(work, self.model.dtype)
+        totals = Totals(self._work(asked), self.model.dtype)
         yield from totals.answered()
         for result in self._scores(totals.queries):
             yield from totals.add(result)
+
+    def _work(self, asked: Asked) -> Iterator[tuple[int, Work[Query] | Failure]]:
+        """What is computed for all that is scored: nothing where no score would be right."""
+        if self._load().is_causal:
+            yield from causal_work(asked, self.tokenizer, self.model.max_length)
+            return
+        reason = sees_later_tokens(self._found.architecture)
+        yield from ((index, Failure(reason)) for index, _ in asked.scored)
 
     def _scores(self, queries: Sequence[Query]) -> Iterator[Score]:
         loaded = self._load()
@@ -100,7 +119,7 @@ class CausalBackend(PromptBackend):
         self, requests: Sequence[Scorable]
     ) -> Iterator[tuple[int, TokenScores | Failure]]:
         """As TokenScoring says."""
-        work = causal_work(Asked.of(enumerate(requests)), self.tokenizer, self.model.max_length)
+        work = self._work(Asked.of(enumerate(requests)))
         totals = TokenTotals(work, self.tokenizer, self.model.dtype, given_before)
         yield from totals.answered()
         for result in self._tokens(totals.queries):
@@ -134,9 +153,22 @@ class CausalBackend(PromptBackend):
             started = time.perf_counter()
             model: Any = load_model(self._found)
             forward = Forward(model)
-            layout = probed_layout(forward, self.model.max_length)
+            is_causal = self._is_causal(forward)
+            layout = probed_layout(forward, self.model.max_length) if is_causal else None
             if layout is None:
                 log.info("%s: prompts are padded, not packed", self._found.architecture)
-            self._loaded = _Loaded(forward, layout)
+            self._loaded = _Loaded(forward, is_causal, layout)
             self.load_seconds = time.perf_counter() - started
         return self._loaded
+
+    def _is_causal(self, forward: Forward) -> bool:
+        """Raises DataError for a class that cannot read texts alone."""
+        try:
+            return sees_no_later_tokens(forward)
+        except Exception as error:  # a class may want images, and fail in every way without them
+            if is_out_of_memory(error):
+                raise
+            raise DataError(
+                f"{self._found.folder}: transformers' {self._found.architecture} fails on a text: "
+                f"{said(error)}"
+            ) from None

@@ -1,6 +1,7 @@
 """Which kind of model a checkpoint is of, by what its config.json says."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -8,36 +9,46 @@ from evalharness.errors import DataError, did_you_mean
 
 Kind = Literal["causal", "seq2seq", "masked"]
 
-AUTO_CLASSES: Mapping[Kind, str] = MappingProxyType(
+# transformers' classes that make a model of the kind from its config. Models of images and texts
+# are causal where they are given texts alone.
+_AUTO_CLASSES: Mapping[str, Kind] = MappingProxyType(
     {
-        "causal": "AutoModelForCausalLM",
-        "seq2seq": "AutoModelForSeq2SeqLM",
-        "masked": "AutoModelForMaskedLM",
+        "AutoModelForCausalLM": "causal",
+        "AutoModelForSeq2SeqLM": "seq2seq",
+        "AutoModelForMaskedLM": "masked",
+        "AutoModelForImageTextToText": "causal",
     }
 )
-"""transformers' class that makes a model of the kind from its config."""
 
 
-def kind_of(config: Any, where: str) -> Kind:
-    """The kind of the class that `architectures` names; else the first one in auto_map.
+@dataclass(frozen=True, slots=True)
+class ModelClass:
+    """What a model's class is for, and transformers' class that makes it from its config."""
+
+    kind: Kind
+    auto_class: str
+
+
+def class_of(config: Any, where: str) -> ModelClass:
+    """By the class that `architectures` names; else the first one in auto_map.
 
     config: a PreTrainedConfig. where: what errors call its file. Raises DataError for a class of
     no kind.
     """
     named = _named(config)
     known = _known_classes()
-    # A class may be of several kinds to transformers: an encoder-decoder's is causal as well.
-    order: tuple[Kind, ...] = ("causal", "seq2seq", "masked")
+    order = list(known)
     if getattr(config, "is_encoder_decoder", False):
-        order = ("seq2seq", "causal", "masked")
+        # A class may be of several kinds to transformers: an encoder-decoder's is causal as well.
+        order = ["AutoModelForSeq2SeqLM", "AutoModelForCausalLM", "AutoModelForMaskedLM"]
     for name in named:
-        for kind in order:
-            if name in known[kind]:
-                return kind
+        for auto_class in order:
+            if name in known[auto_class]:
+                return ModelClass(_AUTO_CLASSES[auto_class], auto_class)
     brought = getattr(config, "auto_map", None) or {}
-    for kind, auto_class in AUTO_CLASSES.items():
+    for auto_class, kind in _AUTO_CLASSES.items():
         if auto_class in brought:
-            return kind
+            return ModelClass(kind, auto_class)
     every = [name for names in known.values() for name in names]
     first = named[0] if named else "(none named)"
     advice = did_you_mean(first, every)
@@ -45,7 +56,7 @@ def kind_of(config: Any, where: str) -> Kind:
         advice = " A model of that name has no layer that predicts words, as encoders for search."
     raise DataError(
         f"{where}: the class {first!r} is none that writes or scores texts: hf: knows "
-        f"the classes of {', '.join(AUTO_CLASSES.values())}.{advice}"
+        f"the classes of {', '.join(_AUTO_CLASSES)}.{advice}"
     )
 
 
@@ -64,15 +75,17 @@ def _named(config: Any) -> list[str]:
     return [str(name) for name in getattr(config, "architectures", None) or []]
 
 
-def _known_classes() -> dict[Kind, set[str]]:
+def _known_classes() -> dict[str, set[str]]:
+    """Names of classes by the auto class that makes them."""
     from transformers.models.auto import modeling_auto as auto
 
-    tables: dict[Kind, Any] = {
-        "causal": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        "seq2seq": auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-        "masked": auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    tables: dict[str, Any] = {
+        "AutoModelForCausalLM": auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        "AutoModelForSeq2SeqLM": auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+        "AutoModelForMaskedLM": auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        "AutoModelForImageTextToText": auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
     }
-    return {kind: _flat(table.values()) for kind, table in tables.items()}
+    return {name: _flat(table.values()) for name, table in tables.items()}
 
 
 def _flat(names: Any) -> set[str]:

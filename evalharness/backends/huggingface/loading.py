@@ -12,10 +12,9 @@ import torch
 from evalharness.backends.checkpoint import description_files, digests, find_checkpoint, fingerprint
 from evalharness.backends.huggingface.adapter import check_adapter, put_adapter
 from evalharness.backends.huggingface.kinds import (
-    AUTO_CLASSES,
-    Kind,
+    ModelClass,
     architecture_of,
-    kind_of,
+    class_of,
     own_class_is_known,
 )
 from evalharness.backends.huggingface.options import HuggingfaceOptions
@@ -65,7 +64,7 @@ class FoundModel:
     options: HuggingfaceOptions
     folder: Path
     config: Any
-    kind: Kind
+    model_class: ModelClass
     architecture: str
     device: torch.device
     dtype: torch.dtype
@@ -84,7 +83,7 @@ class FoundModel:
 
         settings = {
             "backend": f"hf {HUGGINGFACE_VERSION}, transformers {transformers.__version__}",
-            "kind": self.kind,
+            "kind": self.model_class.kind,
             "dtype": dtype_name(self.dtype),
             "quantisation": str(self.quantisation and self.quantisation.method),
             "max_length": str(max_length),
@@ -126,7 +125,7 @@ def find_model(spec: ModelSpec) -> FoundModel:
     # Digests come first: what is overwritten after them is found out when the model is loaded.
     described = _described(folder, options)
     config = read_config(folder, options.trust_remote_code)
-    kind = kind_of(config, str(folder / "config.json"))
+    model_class = class_of(config, str(folder / "config.json"))
     quantisation = quantisation_of(config)
     check_method(quantisation, str(folder))
     device = choose_device(options.device)
@@ -138,7 +137,7 @@ def find_model(spec: ModelSpec) -> FoundModel:
         options=options,
         folder=folder,
         config=config,
-        kind=kind,
+        model_class=model_class,
         architecture=architecture_of(config),
         device=device,
         dtype=choose_dtype(options.dtype, device),
@@ -231,7 +230,7 @@ def _read(found: FoundModel, how: dict[str, Any]) -> Any:
     """from_pretrained, whose many errors become one."""
     import transformers
 
-    auto_class = getattr(transformers, AUTO_CLASSES[found.kind])
+    auto_class = getattr(transformers, found.model_class.auto_class)
     first = weight_files(found.folder)[0]
     try:
         with quiet():
@@ -297,7 +296,7 @@ def _without_weights(found: FoundModel) -> Any:
 
     config = copy.deepcopy(found.config)
     del config.quantization_config
-    auto_class = getattr(transformers, AUTO_CLASSES[found.kind])
+    auto_class = getattr(transformers, found.model_class.auto_class)
     with quiet(), torch.device("meta"):
         return auto_class.from_config(
             config, trust_remote_code=found.options.trust_remote_code, dtype=found.dtype

@@ -10,7 +10,13 @@ from dataclasses import replace
 
 import torch
 
-from evalharness.backends.huggingface.forward import Forward, TargetLogits, padded, row_scores
+from evalharness.backends.huggingface.forward import (
+    Forward,
+    TargetLogits,
+    agree,
+    padded,
+    row_scores,
+)
 from evalharness.backends.huggingface.packing import Layout, pack_logits
 from evalharness.engine.memory import in_smaller_pieces
 from evalharness.engine.scoring import Score, Sums
@@ -20,6 +26,18 @@ from evalharness.engine.trie import Limits, Pack, Query, plan
 _NO_STEMS = 1 << 40
 # Tokens of a batch, padding included.
 _TOKENS_ON_CPU, _TOKENS_ON_GPU = 2_048, 16_384
+
+
+def sees_no_later_tokens(forward: Forward) -> bool:
+    """Does what follows a token depend on the tokens before it alone?
+
+    Else a text that is given as a whole would have a part in its own score.
+    """
+    numbers = torch.Generator().manual_seed(0)
+    tokens = torch.randint(forward.vocabulary_size, (1, 8), generator=numbers)
+    tokens, columns = tokens.to(forward.device), torch.arange(4, device=forward.device)
+    whole, beginning = forward.logits(tokens, columns), forward.logits(tokens[:, :4], columns)
+    return agree(whole, beginning, forward.dtype)
 
 
 def score_packed(

@@ -37,7 +37,7 @@ from evalharness.backends.pieces import pieces_in
 from evalharness.backends.refusals import (
     ENCODERS_NEED_A_SOURCE,
     NOT_MASKED,
-    decoders_see_later_tokens,
+    sees_later_tokens,
 )
 from evalharness.backends.settings import check_thinking
 from evalharness.backends.token_scores import TokenTotals
@@ -160,7 +160,7 @@ class Seq2seqBackend(PromptBackend):
         """What is computed for all that is scored: nothing where no score would be right."""
         start = self._direction.scoring_start
         if not decoder_sees_no_later_tokens(self._load(), start):
-            reason = decoders_see_later_tokens(self._found.architecture)
+            reason = sees_later_tokens(self._found.architecture)
             yield from ((index, Failure(reason)) for index, _ in asked.scored)
             return
         requests = [request for _, request in asked.scored]
