@@ -423,6 +423,13 @@ def test_a_method_that_nobody_knows_is_refused_before_any_work(
         open_backend(f"hf:{checkpoint}")
 
 
+def test_quantisation_without_a_method_is_said_to_have_none(checkpoint: Path) -> None:
+    """It was called 'None', as if that were a method which a newer transformers might know."""
+    change(checkpoint / "config.json", quantization_config={"bits": 4})
+    with pytest.raises(DataError, match=r"names no quant_method.*Fetch"):
+        open_backend(f"hf:{checkpoint}")
+
+
 def test_the_record_of_a_model_says_how_its_weights_are_quantised(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

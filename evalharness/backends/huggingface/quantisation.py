@@ -35,15 +35,16 @@ _PACKAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 class Quantisation:
     """How the weights of a checkpoint are quantised.
 
-    method  as quantization_config names it
+    method  as quantization_config names it; None where it names none
     bits    of a weight; None where it does not say in the usual way
     """
 
-    method: str
+    method: str | None
     bits: int | None
 
     def __str__(self) -> str:
-        return self.method if self.bits is None else f"{self.method}, {self.bits} bits"
+        method = self.method or "unknown method"
+        return method if self.bits is None else f"{method}, {self.bits} bits"
 
 
 def quantisation_of(config: Any) -> Quantisation | None:
@@ -56,13 +57,20 @@ def quantisation_of(config: Any) -> Quantisation | None:
     for number in (4, 8):
         if values.get(f"load_in_{number}bit"):
             method, bits = method or "bitsandbytes", number  # the first ones name no method
-    return Quantisation(str(getattr(method, "value", method)), bits if type(bits) is int else None)
+    name = None if method is None else str(getattr(method, "value", method))
+    return Quantisation(name, bits if type(bits) is int else None)
 
 
 def check_method(found: Quantisation | None, where: str) -> None:
-    """Raises DataError for a method that nobody knows, and where its package is not installed."""
+    """Raises DataError for no method, for one that nobody knows and for one without its package."""
     if found is None:
         return
+    if found.method is None:
+        raise DataError(
+            f"{where}: config.json says that the weights are quantised, but its "
+            "quantization_config names no quant_method. Fetch the checkpoint or save it again, or "
+            "benchmark the one that was not quantised."
+        )
     known = {*_known_methods(), *_PACKAGES}
     if found.method not in known:
         raise DataError(
