@@ -141,8 +141,10 @@ def test_a_class_that_sees_the_whole_prompt_at_once_scores_nothing(tmp_path: Pat
 @pytest.mark.parametrize("decoder", [False, True])
 def test_bert_is_causal_only_where_its_configuration_says_so(tmp_path: Path, decoder: bool) -> None:
     """BertLMHeadModel is a causal class, and sees all tokens unless it is a decoder."""
-    sizes = {"hidden_size": 36, "intermediate_size": 50, "num_hidden_layers": 2,
-             "num_attention_heads": 6, "max_position_embeddings": 64}  # fmt: skip
+    sizes = {
+        "hidden_size": 36, "intermediate_size": 50, "num_hidden_layers": 2,
+        "num_attention_heads": 6, "max_position_embeddings": 64, "initializer_range": 0.3,
+    }  # fmt: skip
     save_random(tmp_path, "BertLMHeadModel", bert_tokenizer(), {**sizes, "is_decoder": decoder})
     scored, _ = ask(tmp_path)
     expected = LogLikelihoodResponse if decoder else Failure

@@ -39,12 +39,13 @@ def forbidden_tokens(found: FoundModel) -> tuple[int, ...]:
 
 
 def forbid(model: Any, tokens: tuple[int, ...]) -> None:
-    """From here on no token (of the output layer's) is written, nor has a part of the softmax."""
-    if not tokens:
+    """From here on none of the tokens is written, nor has a part of the softmax."""
+    layer = model.get_output_embeddings()
+    if not tokens or layer is None:
         return
 
     def leave_out(_layer: Any, _given: Any, logits: Tensor) -> Tensor:
         places = torch.tensor(tokens, device=logits.device)
         return logits.index_fill(-1, places, _NEVER)
 
-    model.get_output_embeddings().register_forward_hook(leave_out)
+    layer.register_forward_hook(leave_out)

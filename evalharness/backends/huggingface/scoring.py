@@ -13,7 +13,7 @@ import torch
 from evalharness.backends.huggingface.forward import (
     Forward,
     TargetLogits,
-    agree,
+    alike,
     padded,
     row_scores,
 )
@@ -37,7 +37,7 @@ def sees_no_later_tokens(forward: Forward) -> bool:
     tokens = torch.randint(forward.vocabulary_size, (1, 8), generator=numbers)
     tokens, columns = tokens.to(forward.device), torch.arange(4, device=forward.device)
     whole, beginning = forward.logits(tokens, columns), forward.logits(tokens[:, :4], columns)
-    return agree(whole, beginning, forward.dtype)
+    return alike(whole, beginning)
 
 
 def score_packed(

@@ -12,6 +12,7 @@ from evalharness.backends.huggingface.forward import (
     Forward,
     TargetLogits,
     agree,
+    alike,
     padded,
     row_scores,
 )
@@ -173,7 +174,7 @@ def decoder_sees_no_later_tokens(forward: Forward, start: tuple[int, ...]) -> bo
     whole = _probe(forward, start, 5, 6)
     beginning = replace(whole, targets=whole.targets[:3])
     expected = _logits(forward, [beginning])
-    return agree(_logits(forward, [whole])[:, : expected.shape[1]], expected, forward.dtype)
+    return alike(_logits(forward, [whole])[:, : expected.shape[1]], expected)
 
 
 def _probe(forward: Forward, start: tuple[int, ...], source: int, targets: int) -> TargetQuery:
