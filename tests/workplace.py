@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,16 @@ def stored(workplace: Workplace) -> set[str]:
 
 
 def interrupt(workplace: Workplace, number: signal.Signals) -> subprocess.Popen[str]:
-    """Start a long run, and send it a signal when some responses are stored but not all."""
+    """Start a long run, and send it a signal when some responses are stored but not all.
+
+    The run does not inherit that SIGHUP is ignored, as it is where the tests run by nohup.
+    """
     process = subprocess.Popen(
         workplace.command("run", "-m", "builtin:checkpoint?pack_size=8&slots=1", "-t", "toy-*",
                           "--tasks-dir", "plugins"),
         cwd=workplace.folder, env=workplace.environment, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     while process.poll() is None and not stored(workplace):
         time.sleep(0.05)
