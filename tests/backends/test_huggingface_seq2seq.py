@@ -297,6 +297,19 @@ def test_a_decoder_that_sees_later_tokens_is_asked_for_texts_only(tmp_path: Path
     assert written(text).cost.generated_tokens > 0
 
 
+def test_numbers_that_overflow_are_not_taken_for_a_decoder_that_sees_later_tokens(
+    tmp_path: Path,
+) -> None:
+    """NaN is equal to nothing: the probe gave the class the blame for what the weights do."""
+    model = make_seq2seq(tmp_path, "T5")
+    model.get_parameter("decoder.final_layer_norm.weight").data *= 1e38
+    model.get_parameter("shared.weight").data *= 1e3
+    model.save_pretrained(tmp_path)
+    for outcome in ask(f"hf:{tmp_path}", SCORED):
+        assert isinstance(outcome, Failure)
+        assert "not numbers" in outcome.error
+
+
 # --- Too long, empty, ended ----------------------------------------------------------------------
 
 
